@@ -1,0 +1,1 @@
+//! Side-by-side tests against the reference programs.

@@ -1,0 +1,1 @@
+//! The stats socket and the stats page.

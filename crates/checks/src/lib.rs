@@ -1,0 +1,1 @@
+//! Drives health checks against servers.

@@ -1,0 +1,10 @@
+//! Sources, spans, words and diagnostics of both configuration dialects.
+//!
+//! Owns what a position in a configuration text is and how a problem there is told. It knows no keyword, opens no file and
+//! prints nothing: readers hand texts in, the binaries print what a [`Diagnostic`]'s renderer returns.
+
+mod diagnostic;
+mod source;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Place, Problem, Severity};
+pub use source::{FileId, SourceFile, SourceMap, Span, Word};

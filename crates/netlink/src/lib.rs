@@ -1,0 +1,1 @@
+//! rtnetlink, raw VRRP sockets, gratuitous ARP.

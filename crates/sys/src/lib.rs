@@ -1,0 +1,1 @@
+//! Signals, daemonising, pid files, privileges, fd passing, socket options and clocks.

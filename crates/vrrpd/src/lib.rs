@@ -1,0 +1,85 @@
+//! The VRRP process: drives the `vrrp` core with netlink, raw sockets, timers, scripts and notifications.
+//!
+//! [`run`] is what the binary calls in the vrrp child process. It builds one current-thread tokio runtime and
+//! returns when told to stop or when it cannot go on. It installs no signal handler, writes no pid file and formats
+//! no log line: signals come in through [`Params::control`], log lines go out through `tracing` with target
+//! `keepalived` (INFO: always shown; DEBUG: only with `--log-detail`).
+
+use keepalived_config::resolved::Config;
+
+/// What the binary's signal handling asks of the running VRRP process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// SIGHUP: read the configuration again through [`Params::read_config`] and apply what changed.
+    Reload,
+    /// SIGTERM, SIGINT or the death of the parent: release everything and return.
+    Stop,
+    /// SIGUSR1: write keepalived.data.
+    DumpData,
+    /// SIGUSR2: write keepalived.stats.
+    DumpStats,
+    /// SIGRTMIN+2: write keepalived.json.
+    DumpJson,
+    /// SIGRTMAX-1: zero the counters (after writing keepalived.stats, as DumpStats does).
+    ClearStats,
+}
+
+/// What the VRRP process tells the binary, through [`Params::report`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// The configuration is complete and in force for the first time: the parent may log `Startup complete`.
+    Started,
+    /// A reload is in force: the parent may log `Reload complete`.
+    Reloaded,
+    /// A reload was refused, the old configuration keeps running; the text says why.
+    ReloadRefused(String),
+}
+
+/// Why [`run`] returned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExitReason {
+    /// Told to stop; addresses are released, exit status 0.
+    Stopped,
+    /// The configuration cannot be run (missing interface, ...); exit status 2, the parent must not respawn.
+    Config(String),
+    /// The system refused something without which there is no VRRP (no netlink, no raw sockets, no memory);
+    /// exit status 1, the parent must not respawn.
+    Fatal(String),
+}
+
+/// Command line options that change what the VRRP process does.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `-X/--release-vips`: delete VIPs on leaving MASTER even if they are not believed to be set.
+    pub release_vips: bool,
+    /// `-V/--dont-release-vrrp`: keep addresses and send no priority 0 advert at stop.
+    pub dont_release_vrrp: bool,
+    /// Directory of the dump files (`TMPDIR`, default `/tmp`).
+    pub dump_dir: Option<std::path::PathBuf>,
+    /// Inserted in dump file names after `keepalived` (instance or namespace), e.g. `_blue`; usually empty.
+    pub dump_suffix: String,
+}
+
+/// Everything [`run`] needs.
+pub struct Params {
+    /// The configuration, already checked.
+    pub config: Config,
+    /// Reads and checks the configuration again for a reload. It logs what the reference logs while reading; an
+    /// error is the reason for which the old configuration keeps running.
+    pub read_config: Box<dyn FnMut() -> Result<Config, String>>,
+    /// Signals, in the order in which they came. A closed channel means `Stop`.
+    pub control: tokio::sync::mpsc::UnboundedReceiver<Control>,
+    /// Called for each [`Report`].
+    pub report: Box<dyn FnMut(Report)>,
+    /// Command line options.
+    pub options: Options,
+}
+
+/// Runs VRRP until [`Control::Stop`] or until it cannot go on.
+///
+/// Call it in the vrrp child process, after the privileges it needs (root, CAP_NET_ADMIN, CAP_NET_RAW) are in place
+/// and with no tokio runtime entered.
+pub fn run(params: Params) -> ExitReason {
+    let _ = params;
+    ExitReason::Fatal(String::from("vrrpd: not built yet"))
+}

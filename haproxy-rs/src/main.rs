@@ -1,0 +1,2 @@
+//! The `haproxy` binary.
+fn main() {}

@@ -1,0 +1,2 @@
+//! The `keepalived` binary.
+fn main() {}
