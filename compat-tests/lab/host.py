@@ -8,7 +8,7 @@ import socket
 import subprocess
 import uuid
 
-from . import netns, poll, trees, undo
+from . import cgroup, netns, poll, trees, undo
 
 INTERFACE = "enp0s5"
 
@@ -40,12 +40,14 @@ class Host:
         """Plugs the host in and starts its systemd; `ready` waits for it."""
         self.space = netns.Namespace(self.stack, self.name)
         self.lan.plug(self.space, self.name, INTERFACE, self.mac, f"{self.address}/24")
+        self.group = cgroup.Group(self.name)
         with open(self.console, "ab") as console:
             # setpriv: the host dies with this program, even when that is killed.
             self.process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "-q", "--register=no", "--keep-unit",
-                 f"--network-namespace-path={self.space.path}", "--capability=CAP_NET_ADMIN,CAP_NET_RAW",
-                 "-b", "-D", self.tree, f"--machine={self.name}", "--console=pipe"],
+                self.group.command(
+                    "setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "-q", "--register=no", "--keep-unit",
+                    f"--network-namespace-path={self.space.path}", "--capability=CAP_NET_ADMIN,CAP_NET_RAW",
+                    "-b", "-D", self.tree, f"--machine={self.name}", "--console=pipe"),
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True,
                 env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"})
 
@@ -55,9 +57,9 @@ class Host:
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.name} did not boot: {self.console_text()}")
             with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
-                return file.read().split()
+                return next((pid for pid in file.read().split() if is_init(pid)), None)
 
-        self.leader = int(poll.until(f"{self.name} has a leader", leader, timeout)[0])
+        self.leader = int(poll.until(f"{self.name} has a leader", leader, timeout))
         poll.until(f"{self.name} is up",
                    lambda: self.run("systemctl", "is-system-running").stdout.strip() in ("running", "degraded"), timeout, 0.2)
 
@@ -128,6 +130,7 @@ class Host:
                     os.kill(self.leader, signal.SIGKILL)
             undo.end(self.process, signal.SIGTERM)
             self.process = self.leader = None
+            self.group.remove()
             # The cable goes with the namespace, but only later: a host of the same name may follow at once.
             self.lan.space.ip("link", "del", self.name, check=False)
             self.space.remove()
@@ -142,6 +145,16 @@ class Host:
         self.kill()
 
 
+def is_init(pid):
+    """Whether a child of systemd-nspawn is the host's systemd; others prepare its namespaces and end."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            fields = dict(line.split(":", 1) for line in file)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return fields["NSpid"].split()[1:] == ["1"] and fields["Name"].strip() == "systemd"
+
+
 def need_machine():
     """The programs that booting hosts needs, and a clean start."""
     from . import apt
@@ -150,5 +163,6 @@ def need_machine():
         report.die("booting hosts needs root")
     apt.need(systemd_nspawn="systemd-container", debootstrap="debootstrap", ip="iproute2", nsenter="util-linux")
     netns.sweep()
+    cgroup.sweep()
     trees.sweep()
     os.makedirs(trees.cache(), exist_ok=True)
