@@ -4,7 +4,11 @@
 //! prints nothing: readers hand texts in, the binaries print what a [`Diagnostic`]'s renderer returns.
 
 mod diagnostic;
+mod files;
+pub mod haproxy_words;
 mod source;
+pub mod spelling;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Problem, Severity};
+pub use files::Files;
 pub use source::{FileId, SourceFile, SourceMap, Span, Word};
