@@ -1,8 +1,9 @@
 //! A message head as bytes with offsets, edited in place.
 //!
 //! Names are kept in lower case; order is the order on the wire; added fields come last. What a rule changes is changed here, and
-//! the serializer writes what is here.
+//! the serializer writes what is here. Replaced bytes stay in the buffer until the head is dropped or loaded again.
 
+use crate::scan::Slice;
 use smallvec::SmallVec;
 
 /// The version that a message is treated as (and re-emitted with, unless its own text is kept).
@@ -32,12 +33,6 @@ pub struct Field<'a> {
     pub value: &'a [u8],
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Slice {
-    at: u32,
-    len: u32,
-}
-
 /// A parsed head.
 #[derive(Clone, Debug)]
 pub struct Head {
@@ -48,10 +43,19 @@ pub struct Head {
     word: Slice,
     uri: Slice,
     version_text: Slice,
+    /// The version as it was received.
+    version_received: Slice,
     fields: SmallVec<[(Slice, Slice); 16]>,
     bytes: Vec<u8>,
 }
 
+impl Default for Head {
+    fn default() -> Self {
+        Self::vacant()
+    }
+}
+
+/// Constructors and the loading of parsed bytes.
 impl Head {
     /// A request head with no field.
     #[must_use]
@@ -71,22 +75,106 @@ impl Head {
         head
     }
 
-    fn empty(start: Start, version: Version) -> Self {
-        let mut head = Self {
-            start,
-            version,
+    /// A head without anything, to be loaded by a parser. Allocates nothing.
+    #[must_use]
+    pub fn vacant() -> Self {
+        Self {
+            start: Start::Request,
+            version: Version::Http11,
             status: 0,
             word: Slice::default(),
             uri: Slice::default(),
             version_text: Slice::default(),
+            version_received: Slice::default(),
             fields: SmallVec::new(),
-            bytes: Vec::with_capacity(256),
-        };
-        head.version_text = head.store(match version {
-            Version::Http10 => b"HTTP/1.0",
-            Version::Http11 => b"HTTP/1.1",
-        });
+            bytes: Vec::new(),
+        }
+    }
+
+    /// Forgets everything but the memory.
+    pub fn clear(&mut self) {
+        self.start = Start::Request;
+        self.version = Version::Http11;
+        self.status = 0;
+        self.word = Slice::default();
+        self.uri = Slice::default();
+        self.version_text = Slice::default();
+        self.version_received = Slice::default();
+        self.fields.clear();
+        self.bytes.clear();
+    }
+
+    /// Bytes of memory held for the text.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    fn empty(start: Start, version: Version) -> Self {
+        let mut head = Self::vacant();
+        head.start = start;
+        head.bytes.reserve(256);
+        head.set_version(version);
         head
+    }
+
+    /// Starts from scanned bytes; fields follow one by one.
+    pub(crate) fn load(&mut self, bytes: &[u8], start: Start, word: Slice, uri: Slice, version_text: Slice) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        self.start = start;
+        self.status = 0;
+        self.word = word;
+        self.uri = uri;
+        self.version_text = version_text;
+        self.version_received = version_text;
+    }
+
+    /// The fields' slices, for a scanner that fills them before [`Head::load`].
+    pub(crate) fn scanned(&mut self) -> &mut SmallVec<[(Slice, Slice); 16]> {
+        &mut self.fields
+    }
+
+    /// Makes every name lower case, in place.
+    pub(crate) fn lower_names(&mut self) {
+        for &(name, _) in &self.fields {
+            if let Some(name) = self.bytes.get_mut(name.at as usize..(name.at + name.len) as usize) {
+                name.make_ascii_lowercase();
+            }
+        }
+    }
+
+    /// Turns line ends inside values (obs-fold) into spaces.
+    pub(crate) fn unfold_all(&mut self) {
+        for &(_, value) in &self.fields {
+            let Some(value) = self.bytes.get_mut(value.at as usize..(value.at + value.len) as usize) else {
+                continue;
+            };
+            if memchr::memchr(b'\n', value).is_some() {
+                for b in value.iter_mut().filter(|b| matches!(**b, b'\r' | b'\n')) {
+                    *b = b' ';
+                }
+            }
+        }
+    }
+
+    /// Number of fields.
+    pub(crate) fn field_count(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Name, value and the value's offset of the field at an index.
+    pub(crate) fn field_at(&self, index: usize) -> Option<(&[u8], &[u8], usize)> {
+        self.fields.get(index).map(|&(name, value)| (self.slice(name), self.slice(value), value.at as usize))
+    }
+
+    pub(crate) fn set_status_code(&mut self, status: u16) {
+        self.status = status;
+    }
+
+    /// Sets the version, keeping the text as received: `HTTP/0.9` stays so.
+    pub(crate) fn set_version_only(&mut self, version: Version) {
+        self.version = version;
     }
 
     fn store(&mut self, bytes: &[u8]) -> Slice {
@@ -96,9 +184,12 @@ impl Head {
     }
 
     fn slice(&self, slice: Slice) -> &[u8] {
-        self.bytes.get(slice.at as usize..(slice.at + slice.len) as usize).unwrap_or_default()
+        slice.of(&self.bytes)
     }
+}
 
+/// Reading.
+impl Head {
     /// Request or response.
     #[must_use]
     pub fn start(&self) -> Start {
@@ -115,6 +206,12 @@ impl Head {
     #[must_use]
     pub fn version_text(&self) -> &[u8] {
         self.slice(self.version_text)
+    }
+
+    /// The version's text as it was received, for logs; empty in a head that was made here.
+    #[must_use]
+    pub fn received_version_text(&self) -> &[u8] {
+        self.slice(self.version_received)
     }
 
     /// The request's method; empty in a response.
@@ -152,7 +249,7 @@ impl Head {
     #[must_use]
     pub fn query(&self) -> &[u8] {
         let uri = self.uri();
-        uri.iter().position(|&b| b == b'?').and_then(|mark| uri.get(mark + 1..)).unwrap_or_default()
+        memchr::memchr(b'?', uri).and_then(|mark| uri.get(mark + 1..)).unwrap_or_default()
     }
 
     /// The response's status; 0 in a request.
@@ -183,9 +280,35 @@ impl Head {
         self.values(name).next()
     }
 
+    /// Bytes that [`Head::write`] writes without the final empty line: what size limits are compared with.
+    #[must_use]
+    pub fn wire_size(&self) -> usize {
+        let start = self.word.len + self.uri.len + self.version_text.len + 8;
+        let fields: u32 = self.fields.iter().map(|(name, value)| name.len + value.len + 4).sum();
+        (start + fields) as usize
+    }
+
+    /// The size that logs and counters count a message's head as: the reference's own representation, 20 bytes of start line, the
+    /// texts, and one byte for the end of the headers.
+    #[must_use]
+    pub fn counted_size(&self) -> u64 {
+        let mut size = 21 + u64::from(self.version_text.len) + u64::from(self.word.len);
+        size += match self.start {
+            Start::Request => u64::from(self.uri.len),
+            Start::Response => 3,
+        };
+        size + self.fields.iter().map(|(name, value)| u64::from(name.len + value.len)).sum::<u64>()
+    }
+}
+
+/// Editing.
+impl Head {
     /// Adds a field after all others.
     pub fn append(&mut self, name: &[u8], value: &[u8]) {
-        let name = self.store(&name.to_ascii_lowercase());
+        let name = self.store(name);
+        if let Some(stored) = self.bytes.get_mut(name.at as usize..) {
+            stored.make_ascii_lowercase();
+        }
         let value = self.store(value);
         self.fields.push((name, value));
     }
@@ -206,8 +329,14 @@ impl Head {
     /// Keeps the fields for which `keep` is true.
     pub fn retain(&mut self, mut keep: impl FnMut(Field<'_>) -> bool) {
         let bytes = &self.bytes;
-        let cut = |s: Slice| bytes.get(s.at as usize..(s.at + s.len) as usize).unwrap_or_default();
-        self.fields.retain(|&mut (name, value)| keep(Field { name: cut(name), value: cut(value) }));
+        self.fields.retain(|&mut (name, value)| keep(Field { name: name.of(bytes), value: value.of(bytes) }));
+    }
+
+    /// Removes the field at an index of [`Head::fields`]; nothing happens past the end.
+    pub fn remove_at(&mut self, index: usize) {
+        if index < self.fields.len() {
+            self.fields.remove(index);
+        }
     }
 
     /// Replaces the value of the field at an index of [`Head::fields`]; nothing happens past the end.
@@ -232,5 +361,112 @@ impl Head {
     pub fn set_status(&mut self, status: u16, reason: &[u8]) {
         self.status = status;
         self.word = self.store(reason);
+    }
+
+    /// Replaces version and its text.
+    pub fn set_version(&mut self, version: Version) {
+        self.version = version;
+        self.version_text = self.store(match version {
+            Version::Http10 => b"HTTP/1.0",
+            Version::Http11 => b"HTTP/1.1",
+        });
+    }
+}
+
+/// Writing.
+impl Head {
+    /// Appends start line, fields and the empty line to `out`: names in lower case, `name: value`, CRLF.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        self.write_fields(out);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// Appends start line and fields, so that the caller may add fields of its own before the empty line.
+    pub fn write_fields(&self, out: &mut Vec<u8>) {
+        out.reserve(self.wire_size() + 64);
+        match self.start {
+            Start::Request => {
+                out.extend_from_slice(self.slice(self.word));
+                out.push(b' ');
+                out.extend_from_slice(self.slice(self.uri));
+                out.push(b' ');
+                out.extend_from_slice(self.slice(self.version_text));
+            }
+            Start::Response => {
+                out.extend_from_slice(self.slice(self.version_text));
+                out.push(b' ');
+                write_decimal(u64::from(self.status), out);
+                out.push(b' ');
+                out.extend_from_slice(self.slice(self.word));
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+        for &(name, value) in &self.fields {
+            out.extend_from_slice(self.slice(name));
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(self.slice(value));
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+/// Appends a decimal number.
+pub fn write_decimal(mut n: u64, out: &mut Vec<u8>) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (n % 10) as u8;
+        n /= 10;
+        if n == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn edits_show_in_order_on_the_wire() {
+        let mut head = Head::request(b"GET", b"/a?b", Version::Http11);
+        head.append(b"Host", b"x");
+        head.append(b"X-One", b"1");
+        head.append(b"x-two", b"2");
+        head.set(b"x-ONE", b"3");
+        head.set_value(0, b"y");
+        head.set_uri(b"/c");
+        let mut out = Vec::new();
+        head.write(&mut out);
+        assert_eq!(out, b"GET /c HTTP/1.1\r\nhost: y\r\nx-two: 2\r\nx-one: 3\r\n\r\n");
+        assert!(head.wire_size() + 2 >= out.len());
+    }
+
+    #[test]
+    fn counted_size_is_the_documented_formula() {
+        // haproxy-algorithms, part 8: 76 bytes with a body of 5.
+        let mut head = Head::response(200, b"OK", Version::Http11);
+        head.append(b"content-length", b"5");
+        head.append(b"content-type", b"text/plain");
+        assert_eq!(head.counted_size() + 5, 76);
+    }
+
+    #[test]
+    fn paths_of_every_target_form() {
+        for (uri, path, pathq, query) in [
+            ("/a/b?c=d", "/a/b", "/a/b?c=d", "c=d"),
+            ("http://h/a?b", "/a", "/a?b", "b"),
+            ("http://h", "", "", ""),
+            ("*", "", "", ""),
+            ("h:80", "", "", ""),
+        ] {
+            let head = Head::request(b"GET", uri.as_bytes(), Version::Http11);
+            assert_eq!(head.path(), path.as_bytes(), "{uri}");
+            assert_eq!(head.path_and_query(), pathq.as_bytes(), "{uri}");
+            assert_eq!(head.query(), query.as_bytes(), "{uri}");
+        }
     }
 }
