@@ -1,9 +1,28 @@
-//! Actions and rule sets (configuration manual, section 4.3).
+//! Actions and rule sets (configuration manual, sections 4.3 and 4.4).
+//!
+//! Owns what the words after `http-request`, `http-response`, `http-after-response`, `tcp-request` and `tcp-response` mean, their
+//! evaluation on a stream, and the replies that they and errors make. It reads no file itself and writes to no socket: a verdict
+//! tells the shell what to do.
 
-/// The rules of one rule set of a proxy, in order.
-#[derive(Clone, Debug, Default)]
-pub struct RuleSet {}
+pub mod action;
+mod fault;
+mod listed;
+mod pages;
+mod parse;
+mod reply;
+mod rule;
+mod verdict;
 
-/// The reply that an error status, a deny or a return makes.
-#[derive(Clone, Debug)]
-pub struct Reply {}
+pub use fault::Fault;
+pub use pages::{builtin_statuses, default_reason};
+pub use parse::{
+    RuleKind, actions, parse_http_after_response, parse_http_request, parse_http_response, parse_redirect,
+    parse_tcp_request_connection, parse_tcp_request_content, parse_tcp_request_session,
+    parse_tcp_response_content,
+};
+pub use reply::{Body, Reply};
+pub use rule::{Cursor, Rule, RuleCx, RuleSet};
+pub use verdict::{Effects, Need, StreamTimeouts, Verdict};
+
+#[cfg(test)]
+mod tests;
