@@ -1,6 +1,21 @@
 //! haproxy.cfg: grammar, keyword registry, resolution.
 //!
 //! Text goes through words with spans to registry rows, to what is declared, to the immutable [`runtime::RuntimeConfig`].
-//! No socket is opened here; files and host names are read in `resolve` only.
+//! No socket is opened here. Error and pattern files, user names and the host names of addresses other than servers' are looked up
+//! through [`Host`] while a line is read, so that messages come in the reference's order; servers' host names in `resolve`.
 
+mod condition;
+mod cx;
+mod declared;
+mod directives;
+mod known;
+mod load;
+mod reader;
+pub mod registry;
+mod resolve;
 pub mod runtime;
+mod section;
+mod setting;
+
+pub use load::{Features, Host, Inputs, Loaded, eval_condition, load};
+pub use registry::dump_configuration_keywords;

@@ -38,6 +38,12 @@ pub struct Global {
     pub daemon: bool,
     /// `master-worker`
     pub master_worker: bool,
+    /// `master-worker no-exit-on-failure`
+    pub no_exit_on_failure: bool,
+    /// `mworker-max-reloads`
+    pub mworker_max_reloads: Option<u32>,
+    /// `strict-limits`; on unless `no` stands in front.
+    pub strict_limits: bool,
     /// `chroot`
     pub chroot: Option<PathBuf>,
     /// `user` or `uid`, resolved.
@@ -72,6 +78,8 @@ pub struct Global {
     pub description: String,
     /// `hard-stop-after`
     pub hard_stop_after: Option<Duration>,
+    /// `grace`
+    pub grace: Option<Duration>,
     /// `ca-base`
     pub ca_base: Option<PathBuf>,
     /// `crt-base`
@@ -340,6 +348,8 @@ pub struct Options {
     pub splice_request: bool,
     /// `option splice-response` or `splice-auto`
     pub splice_response: bool,
+    /// `option socket-stats`
+    pub socket_stats: bool,
 }
 
 /// `option forwardfor`

@@ -1,0 +1,110 @@
+//! From what is declared to what runs: names become indexes and addresses, defaults are applied, sections are checked against each
+//! other. Messages come in the reference's order.
+
+mod global;
+mod logs;
+mod names;
+mod proxy;
+mod server;
+
+use crate::cx::Cx;
+use crate::declared::{ProxyDecl, SectionKind};
+use crate::reader::Declarations;
+use crate::runtime::{ProxyIndex, ProxyKind, RuntimeConfig};
+use config_text::{Place, Severity, SourceMap, Span};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The state of resolving: what was said, and whether anything was refused.
+pub(crate) struct Resolver<'r, 'a> {
+    pub(crate) cx: &'r mut Cx<'a>,
+    pub(crate) sources: &'r SourceMap,
+    pub(crate) fatal: bool,
+}
+
+impl Resolver<'_, '_> {
+    /// A refusal without a place.
+    pub(crate) fn refuse(&mut self, text: String) {
+        self.refuse_at(Place::None, None, text);
+    }
+
+    /// A refusal at a place.
+    pub(crate) fn refuse_at(&mut self, place: Place, span: Option<Span>, text: String) {
+        self.fatal = true;
+        self.cx.tell(Severity::Alert, "unresolved", place, span, text);
+    }
+
+    /// A warning without a place.
+    pub(crate) fn warn(&mut self, text: String) {
+        self.cx.tell(Severity::Warning, "check", Place::None, None, text);
+    }
+}
+
+/// Checks and resolves; none when the configuration is refused.
+pub(crate) fn resolve(
+    declarations: Declarations<'_>,
+    cx: &mut Cx<'_>,
+    sources: &SourceMap,
+    program: &str,
+) -> Option<RuntimeConfig> {
+    let Declarations { global, proxies, .. } = declarations;
+    let mut resolver = Resolver { cx, sources, fatal: false };
+    let ids = proxy_ids(proxies.iter().map(|d| &d.proxy), !global.stats_sockets.is_empty());
+    let index = names::Index::new(proxies.iter().map(|d| &d.proxy));
+    let global_log = global.log.clone();
+    let mut built = Vec::with_capacity(proxies.len());
+    let mut decls = Vec::with_capacity(proxies.len());
+    for (number, (mut declared, id)) in proxies.into_iter().zip(ids).enumerate() {
+        let proxy = proxy::build(&mut declared, number, id, &index, &global_log, &mut resolver);
+        built.push(proxy);
+        decls.push(declared);
+    }
+    for declared in &decls {
+        proxy::warn_forwardfor(&declared.proxy, &mut resolver);
+    }
+    server::resolve_tracking(&decls, &mut built, &mut resolver);
+    names::check_references(&decls, &index, &mut resolver);
+    global::warn_threads(&global, &mut resolver);
+    if resolver.fatal {
+        resolver.refuse("Fatal errors found in configuration.".to_owned());
+        return None;
+    }
+    if !server::resolve_names(&decls, &mut built, &mut resolver) {
+        resolver.refuse("Failed to initialize server(s) addr.".to_owned());
+        return None;
+    }
+    let global = global::build(global, resolver.cx, sources, program);
+    Some(RuntimeConfig { global, proxies: built.into_iter().map(Arc::new).collect() })
+}
+
+/// Numbers for the proxies: those written, and for the others the first free ones in order. A stats socket's own proxy takes one.
+fn proxy_ids<'d>(proxies: impl Iterator<Item = &'d ProxyDecl>, stats_socket: bool) -> Vec<u32> {
+    let written: Vec<Option<u32>> = proxies.map(|p| *p.id).collect();
+    let taken: BTreeSet<u32> = written.iter().flatten().copied().collect();
+    let mut next = if stats_socket { 2 } else { 1 };
+    let mut given = Vec::with_capacity(written.len());
+    for id in &written {
+        given.push(id.unwrap_or_else(|| {
+            while taken.contains(&next) {
+                next += 1;
+            }
+            next += 1;
+            next - 1
+        }));
+    }
+    given
+}
+
+/// The section's kind as it runs; `defaults` sections never come here.
+fn kind(kind: SectionKind) -> ProxyKind {
+    match kind {
+        SectionKind::Frontend => ProxyKind::Frontend,
+        SectionKind::Backend => ProxyKind::Backend,
+        SectionKind::Listen | SectionKind::Defaults => ProxyKind::Listen,
+    }
+}
+
+/// An index of a proxy.
+fn proxy_index(number: usize) -> ProxyIndex {
+    ProxyIndex(u32::try_from(number).unwrap_or(u32::MAX))
+}

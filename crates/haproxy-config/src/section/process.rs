@@ -1,0 +1,195 @@
+//! `global`: processes, threads and how they end (configuration manual, sections 3.1 and 3.2).
+
+use crate::cx::{Cx, Line, Outcome, Refusal};
+use crate::declared::GlobalDecl;
+use crate::registry::{Row, Sections, Set, Since, row};
+use crate::setting::Setting;
+use std::time::Duration;
+use units::{DelayError, Unit, lenient_int, parse_delay};
+
+fn bare(line: &Line<'_>, cx: &Cx<'_>, field: &mut Setting<bool>) -> Outcome {
+    line.at_most(0)?;
+    field.set(!line.negated, line.span, cx.section);
+    Ok(())
+}
+
+fn daemon(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    bare(line, cx, &mut global.daemon)
+}
+
+fn quiet(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    bare(line, cx, &mut global.quiet)
+}
+
+fn zero_warning(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    bare(line, cx, &mut global.zero_warning)
+}
+
+fn strict_limits(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    bare(line, cx, &mut global.strict_limits)
+}
+
+fn master_worker(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    line.at_most(1)?;
+    match line.arg(0).as_str() {
+        "" => {}
+        "no-exit-on-failure" => return Err(Refusal::not_built("master-worker no-exit-on-failure")),
+        _ => return Err(Refusal::fatal("'master-worker' only supports 'no-exit-on-failure' option.")),
+    }
+    global.master_worker.set(true, line.span, cx.section);
+    Ok(())
+}
+
+fn mworker_max_reloads(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    line.at_most(1)?;
+    let text = line.arg(0);
+    if text.is_empty() {
+        return Err(Refusal::fatal("'mworker-max-reloads' expects an integer argument."));
+    }
+    let count = lenient_int(&text);
+    if count < 0 {
+        return Err(Refusal::fatal("'mworker-max-reloads' expects a positive value or zero."));
+    }
+    global.mworker_max_reloads.set(Some(count), line.span, cx.section);
+    Ok(())
+}
+
+/// Most threads that the reference takes.
+const MAX_THREADS: i64 = 256;
+
+fn nbthread(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    line.at_most(1)?;
+    let text = line.arg(0);
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(&text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Refusal::fatal(format!(
+            "'nbthread' passed a missing or unparsable integer value in '{text}'"
+        )));
+    }
+    let count = lenient_int(&text);
+    match u32::try_from(count) {
+        Ok(n) if (1..=MAX_THREADS).contains(&count) => {
+            global.nbthread.set(Some(n), line.span, cx.section);
+            Ok(())
+        }
+        _ => {
+            Err(Refusal::fatal(format!("'nbthread' value must be between 1 and {MAX_THREADS} (was {count})")))
+        }
+    }
+}
+
+fn thread_groups(_: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    line.at_most(1)?;
+    let text = line.arg(0);
+    match text.parse::<u32>() {
+        Ok(1) => {
+            cx.notice(line.span, "'thread-groups' is accepted but has no effect in haproxy-rs.");
+            Ok(())
+        }
+        Ok(_) => Err(Refusal::not_built("thread-groups")),
+        Err(_) => Err(Refusal::fatal(format!(
+            "'thread-groups' passed a missing or unparsable integer value in '{text}'"
+        ))),
+    }
+}
+
+fn delay(line: &Line<'_>, cx: &Cx<'_>, field: &mut Setting<Option<Duration>>) -> Outcome {
+    let (name, text) = (line.name(), line.arg(0));
+    if text.is_empty() {
+        return Err(Refusal::fatal(format!("'{name}' expects <time> as argument.\n")));
+    }
+    match parse_delay(&text, Unit::Milliseconds) {
+        Ok(delay) => {
+            field.set((!delay.is_zero()).then_some(delay), line.span, cx.section);
+            Ok(())
+        }
+        Err(DelayError::Overflow) => Err(Refusal::fatal(format!(
+            "timer overflow in argument '{text}' to '{name}' (maximum value is 2147483647 ms or ~24.8 days)"
+        ))),
+        Err(DelayError::Unexpected(c)) => {
+            Err(Refusal::fatal(format!("unexpected character '{c}' in argument to <{name}>.\n")))
+        }
+    }
+}
+
+fn hard_stop_after(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    delay(line, cx, &mut global.hard_stop_after)
+}
+
+fn grace(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    delay(line, cx, &mut global.grace)
+}
+
+fn spread_checks(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    line.at_most(1)?;
+    if global.spread_checks.is_set() {
+        return Err(Refusal::fatal("'spread-checks' already specified. Continuing.").tight().harmless());
+    }
+    let text = line.arg(0);
+    if text.is_empty() {
+        return Err(Refusal::fatal("'spread-checks' expects an integer argument (0..50).").tight());
+    }
+    let percent = lenient_int(&text);
+    if !(0..=50).contains(&percent) {
+        return Err(Refusal::fatal("'spread-checks' needs a positive value in range 0..50.").tight());
+    }
+    global.spread_checks.set(Some(percent), line.span, cx.section);
+    Ok(())
+}
+
+const G: Sections = Sections::GLOBAL;
+
+/// Rows of this file.
+pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
+    row("busy-polling", G, Since(1, 9), "", Set::Tuning(0), "Polls without sleeping in the reference."),
+    row("daemon", G, Since(1, 1), "", Set::Custom(daemon), "Goes into the background."),
+    row("grace", G, Since(2, 5), "<time>", Set::Custom(grace), "Time between the stop signal and the stop."),
+    row(
+        "hard-stop-after",
+        G,
+        Since(1, 7),
+        "<time>",
+        Set::Custom(hard_stop_after),
+        "Most time of a soft stop.",
+    ),
+    row(
+        "master-worker",
+        G,
+        Since(1, 8),
+        "[no-exit-on-failure]",
+        Set::Custom(master_worker),
+        "Runs workers under a master process.",
+    ),
+    row(
+        "mworker-max-reloads",
+        G,
+        Since(2, 1),
+        "<number>",
+        Set::Custom(mworker_max_reloads),
+        "Reloads that an old worker survives.",
+    ),
+    row("nbthread", G, Since(1, 8), "<number>", Set::Custom(nbthread), "Number of worker threads."),
+    row("no-memory-trimming", G, Since(2, 6), "", Set::Tuning(0), "Memory trimming of the reference."),
+    row("numa-cpu-mapping", G, Since(2, 4), "", Set::Tuning(0), "NUMA placement of the reference."),
+    row("prealloc-fd", G, Since(2, 7), "", Set::Tuning(0), "Early growth of the descriptor table."),
+    row(
+        "profiling.tasks",
+        G,
+        Since(1, 9),
+        "{ auto | on | off }",
+        Set::Tuning(1),
+        "Task profiling of the reference.",
+    ),
+    row("quiet", G, Since(1, 1), "", Set::Custom(quiet), "No messages at the start."),
+    row(
+        "spread-checks",
+        G,
+        Since(1, 4),
+        "<0..50, in percent>",
+        Set::Custom(spread_checks),
+        "Randomness of check intervals.",
+    ),
+    row("strict-limits", G, Since(2, 1), "", Set::Custom(strict_limits), "Fails when a limit cannot be set."),
+    row("thread-groups", G, Since(2, 6), "<number>", Set::Custom(thread_groups), "Number of thread groups."),
+    row("zero-warning", G, Since(2, 4), "", Set::Custom(zero_warning), "Refuses to start with warnings."),
+];

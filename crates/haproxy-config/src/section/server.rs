@@ -1,0 +1,502 @@
+//! `server`, `default-server` and the words after the address (configuration manual, section 5.2). What concerns checks is in
+//! `server_check`.
+
+use crate::cx::{Cx, Line, Outcome, Refusal};
+use crate::declared::{InitAddr, ProxyDecl, ServerDecl};
+use crate::known;
+use crate::registry::{self, Row, Sections, Set, Since, row};
+use ::balance::HashKey;
+use config_text::spelling::nearest;
+use config_text::{Place, Severity, Word};
+use std::net::SocketAddr;
+use std::time::Duration;
+use units::{Allowed, DelayError, Endpoint, Ports, Unit, lenient_int, parse_delay, parse_endpoint};
+
+/// Words that a `default-server` line may not have.
+const NOT_IN_DEFAULT: &[&str] = &["id"];
+
+fn server(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    let (name, address) = (line.arg(0), line.arg(1));
+    if name.is_empty() || address.is_empty() {
+        return Err(Refusal::fatal("'server' expects <name> and <addr>[:<port>] as arguments.").bracket());
+    }
+    if let Some(bad) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || "._-:".contains(*c))) {
+        let text = format!("character '{bad}' is not permitted in server name '{name}'.");
+        return Err(Refusal::fatal(text).bracket());
+    }
+    let title = format!("'server {}/{name}'", proxy.name);
+    let refuse = |text: String| Refusal::fatal(format!("{title} : {text}")).bracket();
+    let mut decl = proxy.default_server.clone();
+    decl.name = name;
+    decl.at = line.span;
+    let endpoint = parse_endpoint(&address, Allowed::SERVER).map_err(|e| refuse(e.to_string()))?;
+    match &endpoint {
+        Endpoint::Unsupported(prefix) => {
+            return Err(Refusal::not_built(&format!("server {prefix}")).bracket());
+        }
+        Endpoint::SockPair(fd) => {
+            if let Some(why) = cx.host().descriptor_problem(*fd) {
+                return Err(refuse(format!("cannot use file descriptor '{fd}' : {why}.")));
+            }
+            return Err(Refusal::not_built("server sockpair@").bracket());
+        }
+        _ => {}
+    }
+    decl.endpoint = Some(endpoint);
+    options(&mut decl, line.rest(2), false, cx).map_err(|problem| match problem {
+        Wrong::Bad(text) => refuse(text),
+        Wrong::NotBuilt(word) => Refusal::not_built(&format!("server {word}")).bracket(),
+        Wrong::Unknown(word) => match nearest(&word, known::bare(known::SERVER)) {
+            Some(near) => refuse(format!("unknown keyword '{word}'; did you mean '{near}' maybe ?")),
+            None => refuse(format!("unknown keyword '{word}'.")),
+        },
+    })?;
+    if decl.check && decl.track.is_some() {
+        return Err(refuse("unable to enable checks and tracking at the same time!".to_owned()));
+    }
+    if let Some(id) = decl.id
+        && let Some(other) = proxy.servers.iter().find(|s| s.id == Some(id))
+    {
+        let text = format!(
+            "'id' : custom id {id} already used at {}:{} ('server {}').",
+            cx.file, other.at.line, other.name
+        );
+        return Err(refuse(text));
+    }
+    proxy.servers.push(decl);
+    Ok(())
+}
+
+fn default_server(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    let mut decl = proxy.default_server.clone();
+    decl.at = line.span;
+    options(&mut decl, line.args(), true, cx).map_err(|problem| match problem {
+        Wrong::Bad(text) => Refusal::fatal(text).bracket(),
+        Wrong::NotBuilt(word) => Refusal::not_built(&format!("default-server {word}")).bracket(),
+        Wrong::Unknown(word) => {
+            let mut text = format!("unknown keyword '{word}'");
+            match nearest(&word, known::bare(known::SERVER)) {
+                Some(near) => text.push_str(&format!("; did you mean '{near}' maybe ?")),
+                None => text.push('.'),
+            }
+            text.push_str(" Hint: no address was expected for this server.");
+            Refusal::fatal(text).bracket()
+        }
+    })?;
+    proxy.default_server = decl;
+    Ok(())
+}
+
+enum Wrong {
+    Unknown(String),
+    NotBuilt(String),
+    Bad(String),
+}
+
+fn options(server: &mut ServerDecl, words: &[Word], default: bool, cx: &mut Cx<'_>) -> Result<(), Wrong> {
+    let mut at = 0;
+    while let Some(word) = words.get(at).filter(|w| !w.text.is_empty()) {
+        let name = word.lossy();
+        let Some(row) = registry::find(registry::SERVER, std::slice::from_ref(&name)) else {
+            if known::bare(known::SERVER).any(|known| known == name) {
+                return Err(Wrong::NotBuilt(name));
+            }
+            return Err(Wrong::Unknown(name));
+        };
+        let takes = usize::from(!row.args.is_empty());
+        if default && NOT_IN_DEFAULT.contains(&name.as_str()) {
+            // HAPROXY: an alert that does not refuse the configuration.
+            let text = format!("'{name}' option is not accepted in default-server sections");
+            cx.tell(Severity::Alert, "not-in-default-server", Place::Bracket, Some(word.span), text);
+            at += 1 + takes;
+            continue;
+        }
+        let line = Line {
+            words: words.get(at..).unwrap_or_default(),
+            named: 1,
+            span: word.span,
+            negated: false,
+            defaulted: false,
+        };
+        row.apply(server, &line, cx).map_err(|refusal| {
+            if refusal.code == "not-implemented" { Wrong::NotBuilt(name) } else { Wrong::Bad(refusal.text) }
+        })?;
+        at += 1 + takes;
+    }
+    Ok(())
+}
+
+/// The word's value, or the reference's text about its absence.
+pub(super) fn value(line: &Line<'_>, expects: &str) -> Result<String, Refusal> {
+    let value = line.arg(0);
+    if value.is_empty() {
+        return Err(Refusal::fatal(format!("'{}' expects {expects} as argument..", line.name())));
+    }
+    Ok(value)
+}
+
+fn unsigned(line: &Line<'_>) -> u32 {
+    u32::try_from(lenient_int(&line.arg(0))).unwrap_or(0)
+}
+
+fn id(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    let text = line.arg(0);
+    if text.is_empty() {
+        return Err(Refusal::fatal("'id' : expects an integer argument."));
+    }
+    match u32::try_from(lenient_int(&text)) {
+        Ok(id) if id > 0 => {
+            server.id = Some(id);
+            Ok(())
+        }
+        _ => Err(Refusal::fatal("'id' : custom id has to be > 0.")),
+    }
+}
+
+fn weight(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    let weight = lenient_int(&line.arg(0));
+    match u32::try_from(weight) {
+        Ok(weight) if weight <= 256 => {
+            server.weight = weight;
+            Ok(())
+        }
+        _ => Err(Refusal::fatal(format!(
+            "weight of server {} is not within 0 and 256 ({weight})..",
+            server.name
+        ))),
+    }
+}
+
+fn backup(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    server.backup = line.name() == "backup";
+    Ok(())
+}
+
+fn disabled(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    server.disabled = line.name() == "disabled";
+    Ok(())
+}
+
+fn maxconn(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    server.maxconn = unsigned(line);
+    Ok(())
+}
+
+fn minconn(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    server.minconn = unsigned(line);
+    Ok(())
+}
+
+fn maxqueue(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    server.maxqueue = unsigned(line);
+    Ok(())
+}
+
+fn cookie(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    server.cookie = Some(value(line, "<value>")?);
+    Ok(())
+}
+
+fn redir(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    let prefix = value(line, "<prefix>")?;
+    // A trailing slash would be doubled by the request's own.
+    server.redir = Some(prefix.strip_suffix('/').unwrap_or(&prefix).to_owned());
+    Ok(())
+}
+
+fn slowstart(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    let text = line.arg(0);
+    // HAPROXY: the value is kept in whole seconds, rounded up.
+    let delay = parse_delay(&text, Unit::Milliseconds).map_err(|e| match e {
+        DelayError::Overflow => Refusal::fatal(format!(
+            "overflow in argument <{text}> to <slowstart> of server {}, maximum value is 2147483647 ms (~24.8 days)..",
+            server.name
+        )),
+        // HAPROXY: the end of the text cuts the message.
+        DelayError::Unexpected('\0') => Refusal::fatal("unexpected character '."),
+        DelayError::Unexpected(c) => Refusal::fatal(format!(
+            "unexpected character '{c}' in 'slowstart' argument of server {}..",
+            server.name
+        )),
+    })?;
+    let seconds = delay.as_millis().div_ceil(1000);
+    server.slowstart = Duration::from_secs(u64::try_from(seconds).unwrap_or(u64::MAX));
+    Ok(())
+}
+
+fn hash_key(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    server.hash_key = match line.arg(0).as_str() {
+        "id" => HashKey::Id,
+        "addr" => HashKey::Addr,
+        "addr-port" => HashKey::AddrPort,
+        _ => return Err(Refusal::fatal("'hash-key' has to be 'id', 'addr', or 'addr-port'.")),
+    };
+    Ok(())
+}
+
+fn init_addr(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    let text = line.arg(0);
+    server.init_addr = InitAddr::Required;
+    for method in text.split(',').filter(|m| !m.is_empty()) {
+        match method {
+            "libc" | "last" => {}
+            "none" => server.init_addr = InitAddr::Optional,
+            _ if method.parse::<std::net::IpAddr>().is_ok() => return Err(Refusal::not_built("init-addr")),
+            _ => {
+                return Err(Refusal::fatal(format!(
+                    "'init-addr' : unknown init-addr method '{method}', supported methods are 'libc', 'last', 'none'.."
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn on_marked_down(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    match line.arg(0).as_str() {
+        "shutdown-sessions" => {
+            server.shutdown_on_down = true;
+            Ok(())
+        }
+        other => {
+            Err(Refusal::fatal(format!("'on-marked-down' expects 'shutdown-sessions' but got '{other}'.")))
+        }
+    }
+}
+
+fn on_marked_up(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    match line.arg(0).as_str() {
+        "shutdown-backup-sessions" => {
+            server.shutdown_backup_on_up = true;
+            Ok(())
+        }
+        other => Err(Refusal::fatal(format!(
+            "'on-marked-up' expects 'shutdown-backup-sessions' but got '{other}'."
+        ))),
+    }
+}
+
+fn pool_max_conn(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    let text = line.arg(0);
+    if text.is_empty() {
+        return Err(Refusal::fatal("'pool-max-conn' expects <value> as argument."));
+    }
+    let most = lenient_int(&text);
+    if most < -1 {
+        return Err(Refusal::fatal("'pool-max-conn' must be >= -1."));
+    }
+    server.pool_max_conn = most;
+    Ok(())
+}
+
+fn pool_purge_delay(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    let text = line.arg(0);
+    if text.is_empty() {
+        return Err(Refusal::fatal("'pool-purge-delay' expects <value> as argument."));
+    }
+    server.pool_purge_delay = parse_delay(&text, Unit::Milliseconds).map_err(|e| match e {
+        DelayError::Overflow => Refusal::fatal(format!(
+            "timer overflow in argument '{text}' to 'pool-purge-delay' (maximum value is 2147483647 ms or ~24.8 days)"
+        )),
+        DelayError::Unexpected(c) => {
+            Refusal::fatal(format!("unexpected character '{c}' in argument to <pool-purge-delay>.."))
+        }
+    })?;
+    Ok(())
+}
+
+fn send_proxy(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    server.send_proxy = match line.name().as_str() {
+        "send-proxy" => 1,
+        "send-proxy-v2" => 2,
+        _ => 0,
+    };
+    Ok(())
+}
+
+fn source(server: &mut ServerDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    let text = line.arg(0);
+    if text.is_empty() {
+        return Err(Refusal::fatal(
+            "'source' expects <addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' <name> as argument..",
+        ));
+    }
+    let refuse = |why: String| Refusal::fatal(format!("'source {text}' : {why}."));
+    let endpoint = parse_endpoint(&text, Allowed::SOURCE).map_err(|e| refuse(e.to_string()))?;
+    let Endpoint::Inet { host, ports, .. } = endpoint else {
+        return Err(Refusal::not_built("source"));
+    };
+    let ip = super::bind::host_address(&host, cx)
+        .map_err(|name| refuse(format!("invalid address: '{name}' in '{text}'")))?;
+    let port = match ports {
+        Ports::None => 0,
+        Ports::Range(low, high) if low == high => low,
+        _ => return Err(Refusal::not_built("source")),
+    };
+    if matches!(line.arg(1).as_str(), "usesrc" | "interface") {
+        return Err(Refusal::not_built("source"));
+    }
+    server.source = Some(SocketAddr::new(ip, port));
+    Ok(())
+}
+
+fn weightless(_: &mut ServerDecl, _: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    Ok(())
+}
+
+/// `source` of a whole backend.
+fn backend_source(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    let text = line.arg(0);
+    if text.is_empty() {
+        return Err(Refusal::fatal(
+            "'source' expects <addr>[:<port>], and optionally 'usesrc' <addr>, and 'interface' <name>.",
+        ));
+    }
+    let refuse = |why: String| Refusal::fatal(format!("'source {text}' : {why}"));
+    let allowed = Allowed { range: false, ..Allowed::SOURCE };
+    let endpoint = parse_endpoint(&text, allowed).map_err(|e| refuse(e.to_string()))?;
+    let Endpoint::Inet { host, ports, .. } = endpoint else {
+        return Err(Refusal::not_built("source"));
+    };
+    let ip = super::bind::host_address(&host, cx)
+        .map_err(|name| refuse(format!("invalid address: '{name}' in '{text}'")))?;
+    let port = if let Ports::Range(port, _) = ports { port } else { 0 };
+    match (line.arg(1).as_str(), line.arg(2).is_empty()) {
+        ("", _) => {}
+        ("usesrc", true) => {
+            return Err(Refusal::fatal(
+                "'usesrc' expects <addr>[:<port>], 'client', or 'clientip' as argument.",
+            ));
+        }
+        ("interface", true) => return Err(Refusal::fatal("'source' : missing interface name.")),
+        (word @ ("usesrc" | "interface"), false) => {
+            return Err(Refusal::not_built(&format!("source {word}")));
+        }
+        _ => {
+            return Err(Refusal::fatal("'source' only supports optional keywords 'interface' and 'usesrc'."));
+        }
+    }
+    proxy.source.set(Some(SocketAddr::new(ip, port)), line.span, cx.section);
+    Ok(())
+}
+
+const B: Sections = Sections::BACKEND;
+
+/// The lines themselves.
+pub(crate) const LINES: &[Row<ProxyDecl>] = &[
+    row(
+        "default-server",
+        Sections::BACK,
+        Since(1, 4),
+        "[param*]",
+        Set::Custom(default_server),
+        "What servers that follow start from.",
+    ),
+    row(
+        "server",
+        B,
+        Since(1, 1),
+        "<name> <address>[:[port]] [param*]",
+        Set::Custom(server),
+        "A server of the backend.",
+    ),
+    row(
+        "source",
+        Sections::BACK,
+        Since(1, 1),
+        "<addr>[:<port>]",
+        Set::Custom(backend_source),
+        "Address to connect from to the backend's servers.",
+    ),
+];
+
+/// Rows of the words after an address. A row with arguments takes one word.
+pub(crate) const KEYWORDS: &[Row<ServerDecl>] = &[
+    row("backup", B, Since(1, 1), "", Set::Custom(backup), "Used when the others are gone."),
+    row("cookie", B, Since(1, 1), "<value>", Set::Custom(cookie), "Value of the persistence cookie."),
+    row("disabled", B, Since(1, 5), "", Set::Custom(disabled), "Starts in maintenance."),
+    row("enabled", B, Since(1, 8), "", Set::Custom(disabled), "Starts in service."),
+    row("hash-key", B, Since(2, 9), "<key>", Set::Custom(hash_key), "What places the server on the ring."),
+    row("id", B, Since(1, 4), "<value>", Set::Custom(id), "The server's number."),
+    row(
+        "init-addr",
+        B,
+        Since(1, 7),
+        "{last | libc | none | <ip>},[...]",
+        Set::Custom(init_addr),
+        "How the first address is found.",
+    ),
+    row("maxconn", B, Since(1, 1), "<maxconn>", Set::Custom(maxconn), "Most connections of the server."),
+    row("maxqueue", B, Since(1, 3), "<maxqueue>", Set::Custom(maxqueue), "Longest queue of the server."),
+    row("minconn", B, Since(1, 1), "<minconn>", Set::Custom(minconn), "Connections at low load."),
+    row("no-backup", B, Since(1, 8), "", Set::Custom(backup), "Not a backup server."),
+    row("no-send-proxy", B, Since(1, 8), "", Set::Custom(send_proxy), "Sends no PROXY protocol header."),
+    row("no-send-proxy-v2", B, Since(1, 8), "", Set::Custom(send_proxy), "Sends no PROXY protocol header."),
+    row(
+        "no-ssl",
+        B,
+        Since(1, 8),
+        "",
+        Set::Custom(weightless),
+        "No TLS towards the server; there is none yet.",
+    ),
+    row(
+        "on-marked-down",
+        B,
+        Since(1, 5),
+        "<action>",
+        Set::Custom(on_marked_down),
+        "What happens when the server goes down.",
+    ),
+    row(
+        "on-marked-up",
+        B,
+        Since(1, 5),
+        "<action>",
+        Set::Custom(on_marked_up),
+        "What happens when the server comes back.",
+    ),
+    row("pool-max-conn", B, Since(1, 9), "<max>", Set::Custom(pool_max_conn), "Most idle connections kept."),
+    row(
+        "pool-purge-delay",
+        B,
+        Since(1, 9),
+        "<delay>",
+        Set::Custom(pool_purge_delay),
+        "Interval of purging idle connections.",
+    ),
+    row(
+        "redir",
+        B,
+        Since(1, 3),
+        "<prefix>",
+        Set::Custom(redir),
+        "Redirects to the server instead of forwarding.",
+    ),
+    row(
+        "send-proxy",
+        B,
+        Since(1, 5),
+        "",
+        Set::Custom(send_proxy),
+        "Sends a PROXY protocol header, version 1.",
+    ),
+    row(
+        "send-proxy-v2",
+        B,
+        Since(1, 5),
+        "",
+        Set::Custom(send_proxy),
+        "Sends a PROXY protocol header, version 2.",
+    ),
+    row(
+        "slowstart",
+        B,
+        Since(1, 3),
+        "<start_time>",
+        Set::Custom(slowstart),
+        "Time until a server that comes back carries its full load.",
+    ),
+    row("source", B, Since(1, 1), "<addr>[:<port>]", Set::Custom(source), "Address to connect from."),
+    row("weight", B, Since(1, 1), "<weight>", Set::Custom(weight), "Share of the load."),
+];
