@@ -1,0 +1,158 @@
+//! Socket options that neither `socket2` nor `nix` has, and what a listening socket says about itself.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use libc::c_int;
+
+/// Lets a socket bind to addresses that are not this machine's (`transparent`).
+///
+/// # Errors
+/// `EPERM` without `CAP_NET_ADMIN`.
+pub fn set_transparent(socket: BorrowedFd<'_>, ipv6: bool) -> io::Result<()> {
+    let (level, name) = transparent_option(ipv6);
+    set(socket, level, name, 1)
+}
+
+/// Whether `transparent` is on.
+#[must_use]
+pub fn transparent(socket: BorrowedFd<'_>, ipv6: bool) -> bool {
+    let (level, name) = transparent_option(ipv6);
+    get(socket, level, name).is_ok_and(|value| value != 0)
+}
+
+fn transparent_option(ipv6: bool) -> (c_int, c_int) {
+    if ipv6 { (libc::SOL_IPV6, libc::IPV6_TRANSPARENT) } else { (libc::SOL_IP, libc::IP_TRANSPARENT) }
+}
+
+/// `accept` returns a connection only when data has arrived on it, or after that many seconds; zero is off.
+///
+/// # Errors
+/// The kernel's.
+pub fn set_defer_accept(socket: BorrowedFd<'_>, seconds: i32) -> io::Result<()> {
+    set(socket, libc::SOL_TCP, libc::TCP_DEFER_ACCEPT, seconds)
+}
+
+/// Acknowledgements at once (true) or with the first data (false). Accepted connections inherit it.
+///
+/// # Errors
+/// The kernel's.
+pub fn set_quick_ack(socket: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    set(socket, libc::SOL_TCP, libc::TCP_QUICKACK, c_int::from(on))
+}
+
+/// A TCP connection with unacknowledged data ends after that many milliseconds; zero is the kernel's default.
+///
+/// # Errors
+/// The kernel's.
+pub fn set_user_timeout(socket: BorrowedFd<'_>, milliseconds: i32) -> io::Result<()> {
+    set(socket, libc::SOL_TCP, libc::TCP_USER_TIMEOUT, milliseconds)
+}
+
+/// Whether `listen` has been called on a socket.
+#[must_use]
+pub fn is_listening(socket: BorrowedFd<'_>) -> bool {
+    get(socket, libc::SOL_SOCKET, libc::SO_ACCEPTCONN).is_ok_and(|value| value != 0)
+}
+
+/// The address family of a socket (`AF_INET`, `AF_INET6`, `AF_UNIX`).
+///
+/// # Errors
+/// `ENOTSOCK` for something else than a socket.
+pub fn family(socket: BorrowedFd<'_>) -> io::Result<i32> {
+    get(socket, libc::SOL_SOCKET, libc::SO_DOMAIN)
+}
+
+/// Makes a listening TCP socket stop listening and keep its address and port.
+///
+/// # Errors
+/// The kernel's; `EINVAL` for sockets that cannot, such as abstract Unix ones.
+pub fn stop_listening(socket: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: all-zero bytes are a valid sockaddr; family 0 is AF_UNSPEC, which dissolves.
+    let nowhere: libc::sockaddr = unsafe { std::mem::zeroed() };
+    let length = size_of::<libc::sockaddr>() as libc::socklen_t;
+    // SAFETY: the pointer and length describe a live local; the descriptor is borrowed.
+    check(unsafe { libc::connect(socket.as_raw_fd(), &raw const nowhere, length) })
+}
+
+/// Listens, or changes the backlog of a socket that listens already.
+///
+/// # Errors
+/// `EADDRINUSE` when another socket listens there by now.
+pub fn listen(socket: BorrowedFd<'_>, backlog: i32) -> io::Result<()> {
+    // SAFETY: the descriptor is borrowed; no memory is involved.
+    check(unsafe { libc::listen(socket.as_raw_fd(), backlog) })
+}
+
+/// Bytes of an abstract Unix address that HAProxy fills: the name padded with zeros to the full length, so that both sides of a reload
+/// and other programs that pad mean the same socket.
+///
+/// # Errors
+/// `EADDRINUSE` when the name is taken, `EINVAL` when it is too long.
+pub fn bind_abstract(socket: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+    // SAFETY: all-zero bytes are a valid sockaddr_un.
+    let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+    if name.len() >= address.sun_path.len() {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL));
+    }
+    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    for (to, from) in address.sun_path.iter_mut().skip(1).zip(name) {
+        *to = from.cast_signed();
+    }
+    let length = size_of::<libc::sockaddr_un>() as libc::socklen_t;
+    // SAFETY: the pointer and length describe a live local of the family that it says.
+    check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) })
+}
+
+fn set(socket: BorrowedFd<'_>, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
+    let length = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: the pointer and length describe a live local; the descriptor is borrowed.
+    check(unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), length) })
+}
+
+fn get(socket: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<c_int> {
+    let mut value: c_int = 0;
+    let mut length = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: the pointers describe live locals of the length that is passed.
+    check(unsafe {
+        libc::getsockopt(socket.as_raw_fd(), level, name, (&raw mut value).cast(), &raw mut length)
+    })?;
+    Ok(value)
+}
+
+fn check(result: c_int) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use socket2::{Domain, Socket, Type};
+    use std::net::{SocketAddr, TcpStream};
+    use std::os::fd::AsFd;
+
+    #[test]
+    fn a_listener_pauses_and_resumes_on_its_port() {
+        let socket = |port: u16| {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            socket.set_reuse_address(true).unwrap();
+            socket.bind(&SocketAddr::from(([127, 0, 0, 1], port)).into()).unwrap();
+            socket
+        };
+        // Only a port that was asked for is kept over a pause; one that is held by a second socket is free to ask for.
+        let holder = socket(0);
+        let address = holder.local_addr().unwrap().as_socket().unwrap();
+        let listener = socket(address.port());
+        listener.listen(10).unwrap();
+        assert!(is_listening(listener.as_fd()));
+        assert_eq!(family(listener.as_fd()).unwrap(), libc::AF_INET);
+        TcpStream::connect(address).unwrap();
+        stop_listening(listener.as_fd()).unwrap();
+        assert!(!is_listening(listener.as_fd()));
+        assert!(TcpStream::connect(address).is_err());
+        listen(listener.as_fd(), 10).unwrap();
+        TcpStream::connect(address).unwrap();
+    }
+}
