@@ -4,4 +4,32 @@
 //! the response -> log. One tokio `LocalRuntime` a thread; nothing on the hot path is shared between threads but atomics and the
 //! short lock of a backend.
 
+mod accept_proxy;
+pub mod bind;
+mod buffer;
+mod clock;
+mod environment;
+mod flow;
+mod front;
+mod h1;
+mod listener;
+pub mod log;
+mod pool;
+mod process;
+mod rule_run;
+pub mod service;
+mod session;
 pub mod state;
+mod stream;
+pub mod streams;
+mod tcp;
+mod thread;
+mod timers;
+mod transport;
+mod worker;
+
+pub use process::Process;
+pub use service::{PageRequest, StatsService, TrafficLog};
+pub use streams::{ErrorCapture, StreamId, StreamInfo, StreamState};
+pub use timers::Kill;
+pub use worker::{Control, LocalTask, Running, Worker};

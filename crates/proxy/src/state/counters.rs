@@ -1,4 +1,4 @@
-//! Counters written by one thread each and summed when read; gauges and rates shared by all.
+//! Counters written by one thread each and summed when read; gauges shared by all.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -62,19 +62,15 @@ pub enum Stat {
     FailedRewrites,
     /// `eint`
     InternalErrors,
-    /// Sum of queue times, ms.
-    QueueTime,
-    /// Sum of connect times, ms.
-    ConnectTime,
-    /// Sum of response times, ms.
-    ResponseTime,
-    /// Sum of total times, ms.
-    TotalTime,
-    /// How many streams are in those sums.
-    Timed,
+    /// `chkfail`
+    ChecksFailed,
+    /// `chkdown`: times that it went down.
+    Downs,
+    /// `hanafail`
+    HealthAnalyses,
 }
 
-const STATS: usize = Stat::Timed as usize + 1;
+const STATS: usize = Stat::HealthAnalyses as usize + 1;
 
 /// One set of counters: a row a thread, each row written by its thread alone.
 #[derive(Debug)]
@@ -98,7 +94,8 @@ impl Counters {
         Self { threads: (0..threads.max(1)).map(|_| Row(zeros())).collect(), cleared: zeros() }
     }
 
-    /// Adds from a thread. Only that thread may pass its own number.
+    /// Adds from a thread. A thread may pass its own number only: two threads that write one row lose counts. What runs outside of
+    /// the worker threads' loops (the master, tests) passes 0 while thread 0 does not run. A number past the end counts nowhere.
     pub fn add(&self, thread: usize, stat: Stat, n: u64) {
         if let Some(cell) = self.threads.get(thread).and_then(|row| row.0.get(stat as usize)) {
             cell.store(cell.load(Relaxed).wrapping_add(n), Relaxed);
@@ -120,13 +117,21 @@ impl Counters {
         self.threads.iter().fold(0, |sum, row| sum.wrapping_add(row.0[stat as usize].load(Relaxed)))
     }
 
+    /// Starts every counter at zero again.
+    pub fn clear_all(&self) {
+        for (index, cleared) in self.cleared.iter().enumerate() {
+            let cells = self.threads.iter().filter_map(|row| row.0.get(index));
+            cleared.store(cells.fold(0, |sum: u64, cell| sum.wrapping_add(cell.load(Relaxed))), Relaxed);
+        }
+    }
+
     /// Starts a counter at zero again, without writing in other threads' rows.
     pub fn clear(&self, stat: Stat) {
         self.cleared[stat as usize].store(self.sum(stat), Relaxed);
     }
 }
 
-/// A current value with its maximum.
+/// A current value with its maximum, shared by all threads.
 #[derive(Debug, Default)]
 pub struct Gauge {
     current: AtomicU64,
@@ -166,63 +171,30 @@ impl Gauge {
     }
 }
 
-/// A rate over a sliding second (haproxy-algorithms, part 2.1). Shared by all threads: it is touched once a connection or request.
-#[derive(Debug, Default)]
-pub struct Rate {
-    /// Second (monotonic ms / 1000) in the high half, count in the low half.
-    window: AtomicU64,
-    previous: AtomicU64,
-    max: AtomicU64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Rate {
-    /// Counts one event at a monotonic time in ms.
-    pub fn hit(&self, now_ms: u64) {
-        let second = (now_ms / 1000) & 0xffff_ffff;
-        let mut old = self.window.load(Relaxed);
-        loop {
-            let same = old >> 32 == second;
-            let new = if same { old + 1 } else { second << 32 | 1 };
-            match self.window.compare_exchange_weak(old, new, Relaxed, Relaxed) {
-                Ok(_) => {
-                    if !same {
-                        let adjacent = (old >> 32) + 1 == second;
-                        self.previous.store(if adjacent { old & 0xffff_ffff } else { 0 }, Relaxed);
-                    }
-                    if new & 0xffff_ffff > self.max.load(Relaxed) {
-                        self.max.fetch_max(new & 0xffff_ffff, Relaxed);
-                    }
-                    return;
-                }
-                Err(seen) => old = seen,
-            }
-        }
+    #[test]
+    fn rows_are_summed_and_clear_keeps_other_threads_rows() {
+        let counters = Counters::new(2);
+        counters.add(0, Stat::BytesIn, 5);
+        counters.add(1, Stat::BytesIn, 7);
+        counters.bump(9, Stat::BytesIn);
+        assert_eq!(counters.total(Stat::BytesIn), 12);
+        counters.clear(Stat::BytesIn);
+        counters.bump(1, Stat::BytesIn);
+        assert_eq!((counters.total(Stat::BytesIn), counters.total(Stat::BytesOut)), (1, 0));
     }
 
-    /// Events per second at a monotonic time in ms.
-    #[must_use]
-    pub fn read(&self, now_ms: u64) -> u64 {
-        let second = (now_ms / 1000) & 0xffff_ffff;
-        let window = self.window.load(Relaxed);
-        let (previous, current) = match second.wrapping_sub(window >> 32) {
-            0 => (self.previous.load(Relaxed), window & 0xffff_ffff),
-            1 => (window & 0xffff_ffff, 0),
-            _ => (0, 0),
-        };
-        if current == 0 && previous <= 1 {
-            return previous;
-        }
-        (previous * (1000 - now_ms % 1000)) / 1000 + current
-    }
-
-    /// The highest count within one second.
-    #[must_use]
-    pub fn max(&self) -> u64 {
-        self.max.load(Relaxed)
-    }
-
-    /// The maximum starts again.
-    pub fn clear_max(&self) {
-        self.max.store(0, Relaxed);
+    #[test]
+    fn gauges_keep_their_maximum() {
+        let gauge = Gauge::default();
+        gauge.enter();
+        gauge.enter();
+        gauge.leave();
+        assert_eq!((gauge.current(), gauge.max()), (1, 2));
+        gauge.clear_max();
+        assert_eq!(gauge.max(), 1);
     }
 }

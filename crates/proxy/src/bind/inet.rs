@@ -1,0 +1,70 @@
+//! TCP sockets over IPv4 and IPv6.
+
+use super::binder::Failure;
+use haproxy_config::runtime::Bind;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use sys::process::error_text;
+use sys::socket_options;
+
+/// Makes and binds a socket; the text is a warning about an option that could not be set.
+pub(super) fn open(
+    address: &SocketAddr,
+    bind: &Bind,
+    reuse_port: bool,
+) -> Result<(OwnedFd, Option<String>), Failure> {
+    let fail = |what: &str, error: &io::Error| failure(address, what, error);
+    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))
+        .map_err(|e| fail("cannot create receiving socket", &e))?;
+    socket.set_reuse_address(true).map_err(|e| fail("cannot bind socket", &e))?;
+    if reuse_port {
+        // An old kernel without it only loses the overlap with an older process.
+        let _ = socket.set_reuse_port(true);
+    }
+    let mut warning = None;
+    if bind.transparent {
+        // Without the right to do so only addresses of this machine can be bound, which then says more than this would.
+        let _ = socket_options::set_transparent(socket.as_fd(), address.is_ipv6());
+    }
+    if let Some(interface) = &bind.interface
+        && let Err(error) = socket.bind_device(Some(interface.as_bytes()))
+    {
+        let what = format!("cannot bind receiver to device '{interface}' ({})", error_text(&error));
+        warning = Some(text(address, &what));
+    }
+    if address.is_ipv6()
+        && let Some(only) = bind.v6only
+    {
+        let _ = socket.set_only_v6(only);
+    }
+    socket.bind(&(*address).into()).map_err(|e| fail("cannot bind socket", &e))?;
+    Ok((socket.into(), warning))
+}
+
+/// Sets what a listening socket hands down to its connections, and listens.
+pub(super) fn listen(
+    socket: BorrowedFd<'_>,
+    address: &SocketAddr,
+    bind: &Bind,
+    backlog: i32,
+) -> Result<(), Failure> {
+    // HAPROXY: the seconds are 1 whatever the wait; the kernel rounds to its retransmission steps.
+    let _ = socket_options::set_defer_accept(socket, i32::from(bind.defer_accept));
+    socket_options::listen(socket, backlog).map_err(|e| failure(address, "cannot listen to socket", &e))?;
+    let _ = socket_options::set_quick_ack(socket, false);
+    Ok(())
+}
+
+fn failure(address: &SocketAddr, what: &str, error: &io::Error) -> Failure {
+    let busy = error.kind() == io::ErrorKind::AddrInUse;
+    Failure { text: text(address, &format!("{what} ({})", error_text(error))), busy }
+}
+
+fn text(address: &SocketAddr, what: &str) -> String {
+    let protocol = if address.is_ipv4() { "tcpv4" } else { "tcpv6" };
+    // HAPROXY: an IPv6 address stands without brackets of its own.
+    format!("protocol {protocol}: {what} for [{}:{}]", address.ip(), address.port())
+}

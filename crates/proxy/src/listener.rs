@@ -1,0 +1,233 @@
+//! Accept loops: one a listener and thread.
+//!
+//! A batch of `tune.maxaccept` connections a wake-up, then the others' turn. Above a limit (listener, frontend, process) the loop
+//! stops accepting and the kernel's backlog holds the clients; without descriptors it pauses 100 ms.
+
+use crate::bind::{BoundListener, Owner, Transport as Kind};
+use crate::front::{Front, Gate, GateState};
+use crate::session;
+use crate::state::Stat;
+use crate::thread::Thread;
+use crate::transport::Transport;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener};
+
+/// How long a listener rests when the process is out of descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Starts the accept loop of a bound socket.
+pub(crate) fn start(thread: &Rc<Thread>, bound: BoundListener) {
+    let Owner::Frontend(index, bind) = bound.owner else { return };
+    let Some(front) = Front::new(thread, index, bind) else { return };
+    let front = Rc::new(front);
+    let socket = match Socket::new(bound) {
+        Ok(socket) => socket,
+        Err(error) => {
+            sys::messages::alert(format!(
+                "cannot accept connections for frontend {}: {error}",
+                front.proxy.name
+            ));
+            return;
+        }
+    };
+    let gate = Rc::new(Gate::default());
+    thread.register_gate(index.0, &gate);
+    tokio::task::spawn_local(accept(front, socket, gate));
+}
+
+enum Socket {
+    Tcp(TcpListener, Option<SocketAddr>),
+    Unix(UnixListener),
+}
+
+impl Socket {
+    fn new(bound: BoundListener) -> io::Result<Self> {
+        match bound.transport {
+            Kind::Tcp4 | Kind::Tcp6 => {
+                let listener = TcpListener::from_std(std::net::TcpListener::from(bound.socket))?;
+                // A socket bound to one address needs no system call to know a connection's destination.
+                let local = listener.local_addr().ok().filter(|address| !address.ip().is_unspecified());
+                Ok(Self::Tcp(listener, local))
+            }
+            Kind::Unix => {
+                Ok(Self::Unix(UnixListener::from_std(std::os::unix::net::UnixListener::from(bound.socket))?))
+            }
+            Kind::SockPair => Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "connections over sockpair@ are not implemented yet in haproxy-rs",
+            )),
+        }
+    }
+
+    /// The same socket with a fresh registration at the runtime.
+    fn registered_again(self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp(listener, local) => Self::Tcp(TcpListener::from_std(listener.into_std()?)?, local),
+            Self::Unix(listener) => Self::Unix(UnixListener::from_std(listener.into_std()?)?),
+        })
+    }
+
+    fn poll_accept(&self, cx: &mut Context<'_>, keepalive: bool) -> Poll<io::Result<Accepted>> {
+        match self {
+            Self::Tcp(listener, local) => listener.poll_accept(cx).map_ok(|(io, src)| {
+                // Small writes of ours are whole messages: they must not wait for an acknowledgement.
+                let _ = io.set_nodelay(true);
+                if keepalive {
+                    let _ = socket2::SockRef::from(&io).set_keepalive(true);
+                }
+                let dst = local.or_else(|| io.local_addr().ok());
+                Accepted { io: Transport::Tcp(io), src: Some(src), dst }
+            }),
+            Self::Unix(listener) => listener.poll_accept(cx).map_ok(|(io, _)| Accepted {
+                io: Transport::Unix(io),
+                src: None,
+                dst: None,
+            }),
+        }
+    }
+}
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) io: Transport,
+    pub(crate) src: Option<SocketAddr>,
+    pub(crate) dst: Option<SocketAddr>,
+}
+
+async fn accept(front: Rc<Front>, mut socket: Socket, gate: Rc<Gate>) {
+    let batch = front.thread.world.config.global.maxaccept.max(1);
+    let keepalive = front.proxy.options.clitcpka;
+    let mut pauses = gate.pauses();
+    loop {
+        if !gate.open().await {
+            return;
+        }
+        if pauses != gate.pauses() {
+            pauses = gate.pauses();
+            // A socket that stopped listening was reported as hung up, and the runtime never forgets that of a registration.
+            match socket.registered_again() {
+                Ok(again) => socket = again,
+                Err(_) => return,
+            }
+        }
+        crate::clock::refresh();
+        if !has_room(&front) {
+            wait_for_room(&front, &gate).await;
+            continue;
+        }
+        for turn in 0..batch {
+            if turn > 0 && !has_room(&front) {
+                break;
+            }
+            // The first of a batch waits; the others only take what is there.
+            let next = poll_fn(|cx| {
+                // A closed gate is seen before the socket is touched: what was accepted now would be dropped.
+                if gate.poll(cx) != GateState::Open {
+                    return Poll::Ready(None);
+                }
+                match socket.poll_accept(cx, keepalive) {
+                    Poll::Pending if turn > 0 => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                    Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
+                }
+            })
+            .await;
+            match next {
+                Some(Ok(accepted)) => {
+                    crate::clock::refresh();
+                    session::start(&front, accepted);
+                }
+                Some(Err(error)) if is_connection_error(&error) => {}
+                Some(Err(_)) => {
+                    tokio::time::sleep(PAUSE).await;
+                    break;
+                }
+                None => break,
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Errors that concern the one connection that was not accepted.
+fn is_connection_error(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
+
+fn has_room(front: &Front) -> bool {
+    let process = &front.thread.process;
+    if process.connections() >= process.maxconn() {
+        process.maxconn_reached.fetch_add(1, Relaxed);
+        return false;
+    }
+    let (Some(state), Some(listener)) = (front.state(), front.listener()) else { return true };
+    let below = |current: u64, limit: u32| limit == 0 || current < u64::from(limit);
+    let rate_ok = front.proxy.rate_limit_sessions == 0
+        || state.session_rate.read(crate::clock::now_ms()) < u64::from(front.proxy.rate_limit_sessions);
+    below(state.sessions.current(), state.maxconn())
+        && below(listener.sessions.current(), listener.config.maxconn)
+        && rate_ok
+}
+
+/// Waits until a connection of the process ends, at most a little while: limits can also be raised, rates sink by themselves.
+async fn wait_for_room(front: &Front, gate: &Gate) {
+    let process = &front.thread.process;
+    let freed = process.freed.notified();
+    tokio::pin!(freed);
+    freed.as_mut().enable();
+    process.waiting_for_free.store(true, Relaxed);
+    if has_room(front) {
+        return;
+    }
+    let rest = if front.proxy.rate_limit_sessions > 0 { 10 } else { 1000 };
+    tokio::select! {
+        () = freed => {}
+        () = tokio::time::sleep(Duration::from_millis(rest)) => {}
+        () = poll_fn(|cx| if gate.poll(cx) == GateState::Open { Poll::Pending } else { Poll::Ready(()) }) => {}
+    }
+}
+
+/// Counts a connection in; the guard counts it out.
+pub(crate) struct ConnectionGuard(Rc<Front>);
+
+impl ConnectionGuard {
+    pub(crate) fn enter(front: &Rc<Front>) -> Self {
+        let now = crate::clock::now_ms();
+        let thread = &front.thread;
+        thread.process.enter_connection();
+        thread.process.connection_rate.hit(now);
+        thread.enter_connection();
+        front.count(Stat::Connections, 1);
+        if let Some(state) = front.state() {
+            state.sessions.enter();
+            state.connection_rate.hit(now);
+        }
+        if let Some(listener) = front.listener() {
+            listener.sessions.enter();
+        }
+        Self(Rc::clone(front))
+    }
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        if let Some(listener) = self.0.listener() {
+            listener.sessions.leave();
+        }
+        if let Some(state) = self.0.state() {
+            state.sessions.leave();
+        }
+        self.0.thread.process.leave_connection();
+        self.0.thread.leave_connection();
+    }
+}

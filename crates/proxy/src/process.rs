@@ -1,0 +1,153 @@
+//! What all threads of the process share beside the world: connection counts, the stopping flag, stream numbers, error captures.
+
+use crate::state::World;
+use crate::streams::ErrorCapture;
+use sample::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::Notify;
+
+/// The process's shared numbers.
+#[derive(Debug)]
+pub struct Process {
+    /// The world.
+    pub world: Arc<World>,
+    /// Limit on connections.
+    maxconn: AtomicU64,
+    /// Current client connections of all frontends.
+    connections: AtomicU64,
+    /// Connections accepted since the start.
+    pub cumulated_connections: AtomicU64,
+    /// Requests since the start (`CumReq`).
+    pub cumulated_requests: AtomicU64,
+    /// How often the limit stopped accepting (`MaxconnReached`).
+    pub maxconn_reached: AtomicU64,
+    /// Connections a second, of all frontends.
+    pub connection_rate: crate::state::Rate,
+    /// Sessions a second, of all frontends.
+    pub session_rate: crate::state::Rate,
+    /// Bytes sent to clients and servers.
+    pub bytes_out: AtomicU64,
+    /// Panics that ended a connection and nothing else.
+    pub panics: AtomicU64,
+    stopping: AtomicBool,
+    stream_number: AtomicU32,
+    /// Woken when a connection ends while listeners wait for one to end.
+    pub(crate) freed: Notify,
+    pub(crate) waiting_for_free: AtomicBool,
+    captures: Mutex<Captures>,
+    /// Variables of the `proc` scope.
+    pub(crate) variables: RwLock<HashMap<Box<[u8]>, Value<'static>>>,
+}
+
+#[derive(Debug, Default)]
+struct Captures {
+    next: u64,
+    /// By proxy id and side (false is requests).
+    last: BTreeMap<(u32, bool), ErrorCapture>,
+}
+
+impl Process {
+    pub(crate) fn new(world: Arc<World>, maxconn: u64) -> Self {
+        Self {
+            world,
+            maxconn: AtomicU64::new(maxconn.max(1)),
+            connections: AtomicU64::new(0),
+            cumulated_connections: AtomicU64::new(0),
+            cumulated_requests: AtomicU64::new(0),
+            maxconn_reached: AtomicU64::new(0),
+            connection_rate: crate::state::Rate::default(),
+            session_rate: crate::state::Rate::default(),
+            bytes_out: AtomicU64::new(0),
+            panics: AtomicU64::new(0),
+            stopping: AtomicBool::new(false),
+            stream_number: AtomicU32::new(0),
+            freed: Notify::new(),
+            waiting_for_free: AtomicBool::new(false),
+            captures: Mutex::default(),
+            variables: RwLock::default(),
+        }
+    }
+
+    /// The limit on connections.
+    #[must_use]
+    pub fn maxconn(&self) -> u64 {
+        self.maxconn.load(Relaxed)
+    }
+
+    /// `set maxconn global`
+    pub fn set_maxconn(&self, maxconn: u64) {
+        self.maxconn.store(maxconn.max(1), Relaxed);
+        self.freed.notify_waiters();
+    }
+
+    /// Current client connections.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.connections.load(Relaxed)
+    }
+
+    /// Whether a soft stop has begun.
+    #[must_use]
+    pub fn stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
+    }
+
+    pub(crate) fn begin_stop(&self) -> bool {
+        !self.stopping.swap(true, Relaxed)
+    }
+
+    /// The next stream's number (`%rt`), counted from 0 over the whole process.
+    pub fn next_stream_number(&self) -> u32 {
+        self.stream_number.fetch_add(1, Relaxed)
+    }
+
+    /// How many streams were numbered so far (`CumStreams`).
+    #[must_use]
+    pub fn streams_numbered(&self) -> u32 {
+        self.stream_number.load(Relaxed)
+    }
+
+    /// `clear counters`: the maxima of the process's rates start again, with `all` its counters too.
+    pub fn clear_rates(&self, all: bool) {
+        self.connection_rate.clear_max();
+        self.session_rate.clear_max();
+        if all {
+            self.maxconn_reached.store(0, Relaxed);
+        }
+    }
+
+    pub(crate) fn enter_connection(&self) -> u64 {
+        self.cumulated_connections.fetch_add(1, Relaxed);
+        self.connections.fetch_add(1, Relaxed) + 1
+    }
+
+    pub(crate) fn leave_connection(&self) {
+        self.connections.fetch_sub(1, Relaxed);
+        if self.waiting_for_free.load(Relaxed) {
+            self.waiting_for_free.store(false, Relaxed);
+            self.freed.notify_waiters();
+        }
+    }
+
+    /// Keeps an invalid message for `show errors`.
+    pub(crate) fn capture_error(&self, mut capture: ErrorCapture) {
+        let mut captures = self.captures.lock().unwrap_or_else(PoisonError::into_inner);
+        capture.event = captures.next;
+        captures.next += 1;
+        captures.last.insert((capture.proxy.0, capture.in_response), capture);
+    }
+
+    /// Every kept message, by proxy.
+    #[must_use]
+    pub fn errors(&self) -> Vec<ErrorCapture> {
+        self.captures.lock().unwrap_or_else(PoisonError::into_inner).last.values().cloned().collect()
+    }
+
+    /// How many messages were captured since the start.
+    #[must_use]
+    pub fn errors_captured(&self) -> u64 {
+        self.captures.lock().unwrap_or_else(PoisonError::into_inner).next
+    }
+}

@@ -1,0 +1,44 @@
+//! Running rule sets of a session, before there is a stream: `tcp-request connection` and `session`.
+
+use crate::session::Session;
+use log_format::LogData;
+use rules::{Cursor, Effects, RuleCx, RuleSet, Verdict};
+use sample::StreamView;
+
+/// Whether the rules let the connection pass. Nothing is buffered at this point and nothing is waited for.
+pub(crate) fn admits(session: &mut Session, rules: &RuleSet) -> bool {
+    let view = session.view();
+    let thread = std::rc::Rc::clone(&session.front.thread);
+    let mut effects = Effects::default();
+    let verdict = {
+        let mut scratch = thread.scratch.borrow_mut();
+        let mut cx = RuleCx {
+            session: &view,
+            stream: &StreamView::default(),
+            request: None,
+            response: None,
+            request_payload: &[],
+            response_payload: &[],
+            complete: true,
+            in_response: false,
+            env: &thread.env,
+            log: &LogData { accepted_at_us: session.origin_us, ..LogData::default() },
+            effects: &mut effects,
+            scratch: &mut scratch,
+            room: usize::MAX,
+        };
+        rules.run(&mut cx, &mut Cursor::default())
+    };
+    session.take_back(view);
+    if let Some(source) = effects.source {
+        session.src = Some(source);
+    }
+    !matches!(
+        verdict,
+        Verdict::Reject
+            | Verdict::SilentDrop { .. }
+            | Verdict::Deny { .. }
+            | Verdict::Tarpit { .. }
+            | Verdict::Failed
+    )
+}

@@ -1,0 +1,223 @@
+//! Sessions: one task a client connection.
+//!
+//! The task itself is small: while the connection is idle it holds the socket, its alarm and a few numbers. What a request needs
+//! (buffer, heads, the stream's future) is made when bytes arrive and given back when the connection is idle again.
+
+use crate::accept_proxy;
+use crate::buffer::Buffer;
+use crate::front::Front;
+use crate::h1;
+use crate::listener::{Accepted, ConnectionGuard};
+use crate::pool::ServerConnection;
+use crate::rule_run;
+use crate::state::{ServerRef, Stat};
+use crate::stream::traffic_log;
+use crate::tcp;
+use crate::timers::{Alarm, Kill, NEVER, Ring, after};
+use crate::transport::Transport;
+use futures_util::FutureExt as _;
+use haproxy_config::runtime::Mode;
+use sample::{SessionView, Variables};
+use std::future::{Future as _, poll_fn};
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
+
+/// How long an idle keep-alive connection may still bring a request once a soft stop has begun, ms.
+const LAST_CALL_MS: u64 = 100;
+
+/// A client connection.
+pub(crate) struct Session {
+    pub(crate) front: Rc<Front>,
+    pub(crate) io: Transport,
+    pub(crate) alarm: Alarm,
+    pub(crate) src: Option<SocketAddr>,
+    pub(crate) dst: Option<SocketAddr>,
+    /// Monotonic ms from which the next stream's times count: the accept, or the end of the response before.
+    pub(crate) origin_ms: u64,
+    /// Wall-clock time of the same moment, microseconds.
+    pub(crate) origin_us: u64,
+    /// Requests so far.
+    pub(crate) requests: u64,
+    /// Variables of the `sess` scope.
+    pub(crate) vars: Variables,
+    /// Bytes that came with a PROXY protocol header and belong to the first request.
+    pub(crate) carried: Option<Box<Buffer>>,
+    /// A server connection that only this session may use.
+    pub(crate) own: Option<Box<(ServerRef, ServerConnection)>>,
+    _guard: ConnectionGuard,
+}
+
+/// What becomes of a connection after its busy time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// It waits for the next request.
+    Idle,
+    /// It is closed.
+    Close,
+}
+
+/// Starts the task of an accepted connection.
+pub(crate) fn start(front: &Rc<Front>, accepted: Accepted) {
+    let guard = ConnectionGuard::enter(front);
+    // Boxed, because a future keeps a copy of what it is given at every level it passes through.
+    let session = Box::new(Session {
+        front: Rc::clone(front),
+        alarm: front.thread.timers.alarm(),
+        io: accepted.io,
+        src: accepted.src,
+        dst: accepted.dst,
+        origin_ms: crate::clock::now_ms(),
+        origin_us: wall_us(),
+        requests: 0,
+        vars: Variables::default(),
+        carried: None,
+        own: None,
+        _guard: guard,
+    });
+    tokio::task::spawn_local(guarded(session));
+}
+
+/// Serves a connection; a panic ends only that connection.
+async fn guarded(session: Box<Session>) {
+    let front = Rc::clone(&session.front);
+    let mut running = pin!(AssertUnwindSafe(run(session)).catch_unwind());
+    let end = poll_fn(|cx| {
+        crate::clock::refresh();
+        running.as_mut().poll(cx)
+    });
+    if end.await.is_err() {
+        front.thread.process.panics.fetch_add(1, Relaxed);
+        sys::messages::alert("a connection was closed because its handling failed; please report this");
+    }
+}
+
+async fn run(mut session: Box<Session>) {
+    if !session.admit_connection() {
+        return;
+    }
+    if session.front.accept_proxy && !Box::pin(accept_proxy::receive(&mut session)).await {
+        return;
+    }
+    if !session.admit_session() {
+        return;
+    }
+    match session.front.proxy.mode {
+        Mode::Tcp => Box::pin(tcp::serve(&mut session)).await,
+        Mode::Http => loop {
+            if !session.wait_for_bytes().await {
+                return;
+            }
+            match Box::pin(h1::serve(&mut session)).await {
+                After::Idle => {}
+                After::Close => return,
+            }
+        },
+    }
+}
+
+/// Wall-clock time, microseconds since 1970.
+pub(crate) fn wall_us() -> u64 {
+    crate::clock::wall_us()
+}
+
+impl Session {
+    /// `tcp-request connection` rules; whether the connection may go on.
+    fn admit_connection(&mut self) -> bool {
+        let front = Rc::clone(&self.front);
+        let rules = &front.proxy.tcp_rules;
+        if !rules.connection.is_empty() && !rule_run::admits(self, &rules.connection) {
+            front.count(Stat::DeniedConnections, 1);
+            self.io.reset_on_close();
+            return false;
+        }
+        true
+    }
+
+    /// `tcp-request session` rules; whether the connection may go on.
+    fn admit_session(&mut self) -> bool {
+        let front = Rc::clone(&self.front);
+        let rules = &front.proxy.tcp_rules;
+        if !rules.session.is_empty() && !rule_run::admits(self, &rules.session) {
+            front.count(Stat::DeniedSessions, 1);
+            return false;
+        }
+        front.count(Stat::Sessions, 1);
+        front.thread.process.session_rate.hit(self.origin_ms);
+        if let Some(state) = front.state() {
+            state.session_rate.hit(self.origin_ms);
+        }
+        if front.proxy.log.format.is_none() {
+            let view = self.view();
+            traffic_log::connected(&front, &view);
+            self.take_back(view);
+        }
+        true
+    }
+
+    /// Waits without a buffer until bytes (or the end) arrive. False when the connection is to be closed without a word: a
+    /// keep-alive time that is over, or a soft stop. The timeout of a first request ends in an answer instead: the request's reader
+    /// sees to it.
+    async fn wait_for_bytes(&mut self) -> bool {
+        let first = self.requests == 0;
+        if self.carried.is_some() {
+            return true;
+        }
+        let timeouts = &self.front.proxy.timeouts;
+        let deadline = if first {
+            after(self.origin_ms, timeouts.http_request).min(after(self.origin_ms, timeouts.client))
+        } else {
+            after(self.origin_ms, timeouts.http_keep_alive.or(timeouts.http_request).or(timeouts.client))
+        };
+        // A client that was answered a moment ago may have sent its next request already: a close at this moment would lose it. It has
+        // that long to arrive, and is answered with `connection: close`.
+        let last_call = || deadline.min(crate::clock::now_ms() + LAST_CALL_MS);
+        self.alarm.set(if !first && self.front.thread.stopping() { last_call() } else { deadline });
+        poll_fn(|cx| {
+            if self.io.poll_readable(cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            loop {
+                match self.alarm.poll(cx) {
+                    Poll::Ready(Ring::Kill(Kill::SoftStop)) if first => {}
+                    Poll::Ready(Ring::Kill(Kill::SoftStop)) => self.alarm.set(last_call()),
+                    Poll::Ready(Ring::Deadline) => return Poll::Ready(first),
+                    Poll::Ready(Ring::Kill(_)) => return Poll::Ready(false),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+        })
+        .await
+    }
+
+    /// What expressions see of the session. The variables move into it; [`Session::take_back`] returns them.
+    pub(crate) fn view(&mut self) -> SessionView {
+        SessionView {
+            src: self.src,
+            dst: self.dst,
+            frontend_id: self.front.proxy.id,
+            frontend_name: Arc::clone(&self.front.proxy.name),
+            listener_id: self.front.listener_id,
+            listener_name: Arc::clone(&self.front.listener_name),
+            encrypted: false,
+            accepted_at_us: self.origin_us,
+            vars: std::mem::take(&mut self.vars),
+        }
+    }
+
+    /// Keeps what must outlive the busy time.
+    pub(crate) fn take_back(&mut self, view: SessionView) {
+        self.vars = view.vars;
+    }
+
+    /// A new time origin: the next stream's times count from now.
+    pub(crate) fn restart_clock(&mut self, now_ms: u64) {
+        self.origin_ms = now_ms;
+        self.origin_us = wall_us();
+        self.alarm.set(NEVER);
+    }
+}

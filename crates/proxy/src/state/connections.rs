@@ -1,0 +1,39 @@
+//! How many idle connections each thread keeps to a server, as the statistics show it. Each thread writes its own row.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+/// See the module.
+#[derive(Debug)]
+pub struct IdleConnections(Box<[[AtomicU32; 2]]>);
+
+impl IdleConnections {
+    pub(super) fn new(threads: usize) -> Self {
+        Self((0..threads.max(1)).map(|_| [AtomicU32::new(0), AtomicU32::new(0)]).collect())
+    }
+
+    /// Sets a thread's numbers: connections that only served a first request, and those that proved themselves.
+    pub fn set(&self, thread: usize, first: usize, safe: usize) {
+        if let Some([first_cell, safe_cell]) = self.0.get(thread) {
+            first_cell.store(u32::try_from(first).unwrap_or(u32::MAX), Relaxed);
+            safe_cell.store(u32::try_from(safe).unwrap_or(u32::MAX), Relaxed);
+        }
+    }
+
+    /// Connections that only served a first request (`idle_conn_cur`).
+    #[must_use]
+    pub fn first(&self) -> u32 {
+        self.0.iter().map(|[first, _]| first.load(Relaxed)).sum()
+    }
+
+    /// Connections that proved themselves (`safe_conn_cur`).
+    #[must_use]
+    pub fn safe(&self) -> u32 {
+        self.0.iter().map(|[_, safe]| safe.load(Relaxed)).sum()
+    }
+
+    /// All of a thread.
+    #[must_use]
+    pub fn of(&self, thread: usize) -> u32 {
+        self.0.get(thread).map_or(0, |[first, safe]| first.load(Relaxed) + safe.load(Relaxed))
+    }
+}

@@ -1,0 +1,267 @@
+//! The request's analysis, in the reference's order (haproxy-stream, part 2.1): content rules, monitor-uri, body buffering,
+//! http-request rules, statistics, choice of backend, the backend's rules, cookies, and the fields that options add.
+
+use super::rules_on::On;
+use super::{LOGGED_LINE, Step, Stop, Stream};
+use crate::service::PageRequest;
+use crate::state::Stat;
+use haproxy_config::runtime::{BackendTarget, ForwardFor, Proxy, ProxyIndex, StatsPage};
+use log_format::termination::{Cause, ServerSide};
+use rules::Cursor;
+use sample::{Captured, RequestLine, Truth};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+impl Stream<'_> {
+    /// Everything before a server is chosen.
+    pub(super) async fn analyse(&mut self) -> Step<()> {
+        let proxy = Arc::clone(&self.front.proxy);
+        if let Err(error) = self.flow.decode() {
+            return self.malformed_body(error);
+        }
+        self.content_rules(&proxy)?;
+        self.view.request_line = Some(RequestLine::new(
+            self.request.method(),
+            self.request.uri(),
+            self.request.received_version_text(),
+            LOGGED_LINE,
+        ));
+        self.monitor(&proxy)?;
+        self.capture_request(&proxy);
+        if proxy.options.http_buffer_request {
+            self.buffer_request().await?;
+        }
+        self.run_request_set(&proxy.http_request).await?;
+        self.statistics(&proxy).await?;
+        let target = self.choose_backend(&proxy)?;
+        self.enter_backend(target)?;
+        let Some(backend) = self.backend.clone() else { return self.no_backend() };
+        if target != self.front.index {
+            let config = Arc::clone(&backend.config);
+            self.content_rules(&config)?;
+            if config.options.http_buffer_request && !proxy.options.http_buffer_request {
+                self.buffer_request().await?;
+            }
+            self.run_request_set(&config.http_request).await?;
+            self.statistics(&config).await?;
+        }
+        self.log.timers.request = Some(self.elapsed());
+        self.request_cookie(&backend);
+        self.add_fields(&proxy, &backend.config);
+        self.effects.early_hints.clear();
+        Ok(())
+    }
+
+    fn content_rules(&mut self, proxy: &Proxy) -> Step<()> {
+        let set = &proxy.tcp_rules.request_content;
+        if set.is_empty() {
+            return Ok(());
+        }
+        // The head is complete: nothing that a rule of an HTTP proxy may look at is still to come.
+        let verdict = self.run_set(set, &mut Cursor::default(), On::Request, true);
+        self.request_verdict(verdict)
+    }
+
+    fn monitor(&mut self, proxy: &Proxy) -> Step<()> {
+        if proxy.monitor_uri.as_deref().is_none_or(|uri| uri != self.request.uri()) {
+            return Ok(());
+        }
+        let failed = proxy.monitor_fail.iter().any(|condition| self.holds(condition));
+        self.unlogged = true;
+        let reply = self.error_reply(if failed { 503 } else { 200 });
+        self.answered_locally(reply)
+    }
+
+    /// Whether a condition holds on the request.
+    pub(super) fn holds(&self, condition: &sample::Condition) -> bool {
+        let cx = sample::Cx {
+            session: self.session,
+            stream: &self.view,
+            request: self.http.then_some(&self.request),
+            response: None,
+            request_payload: self.flow.pending_payload(),
+            response_payload: &[],
+            complete: true,
+            in_response: false,
+            env: &self.front.thread.env,
+        };
+        condition.holds(&cx) == Truth::True
+    }
+
+    fn capture_request(&mut self, proxy: &Proxy) {
+        let captures = &proxy.captures;
+        if !captures.request.is_empty() {
+            let mut captured = self.view.captured.borrow_mut();
+            for (index, (name, length)) in captures.request.iter().enumerate() {
+                // The last line of a name wins.
+                if let (false, Some(value)) = (name.is_empty(), self.request.values(name).next_back()) {
+                    let value = value.get(..*length).unwrap_or(value);
+                    Captured::fill(&mut captured.request, index, value);
+                }
+            }
+        }
+        if let Some((name, prefix, length)) = &captures.cookie {
+            self.log.request_cookie =
+                super::cookie::capture(&self.request, b"cookie", name, *prefix, *length);
+        }
+    }
+
+    async fn statistics(&mut self, proxy: &Arc<Proxy>) -> Step<()> {
+        let Some(page) = &proxy.stats else { return Ok(()) };
+        if !self.request.uri().starts_with(&page.uri) {
+            return Ok(());
+        }
+        let Some(service) = self.front.thread.stats.clone() else { return Ok(()) };
+        if self.request.method() == b"POST" {
+            self.buffer_request().await?;
+        }
+        self.run_request_set(&page.http_request).await?;
+        let reply = service.page(&PageRequest {
+            control: &self.front.thread.control,
+            proxy: proxy.index,
+            head: &self.request,
+            body: self.flow.pending_payload(),
+            admin: self.may_administer(page),
+        });
+        self.log.server_stand_in = Some("<STATS>");
+        self.side = ServerSide::Connecting { local: true };
+        self.log.timers.request = Some(self.elapsed());
+        self.log.timers.queue = self.log.timers.request;
+        self.log.timers.connect = self.log.timers.request;
+        self.log.timers.data = self.log.timers.request;
+        self.answered_locally(Arc::new(reply))
+    }
+
+    fn may_administer(&self, page: &StatsPage) -> bool {
+        page.admin.iter().any(|condition| self.holds(condition))
+    }
+
+    /// `use_backend` in order, then `default_backend`.
+    fn choose_backend(&mut self, proxy: &Proxy) -> Step<ProxyIndex> {
+        for rule in &proxy.use_backend {
+            if rule.condition.as_ref().is_some_and(|condition| !self.holds(condition)) {
+                continue;
+            }
+            match &rule.target {
+                BackendTarget::Static(index) => return Ok(*index),
+                // A name that no backend has ends the search: the default follows.
+                BackendTarget::Dynamic(format) => match self.named_backend(format) {
+                    Some(index) => return Ok(index),
+                    None => break,
+                },
+            }
+        }
+        match proxy.default_backend {
+            Some(index) => Ok(index),
+            None if proxy.is_backend() => Ok(proxy.index),
+            None => self.no_backend(),
+        }
+    }
+
+    fn named_backend(&self, format: &log_format::LogFormat) -> Option<ProxyIndex> {
+        let mut name = self.front.thread.take_text();
+        let cx = sample::Cx {
+            session: self.session,
+            stream: &self.view,
+            request: self.http.then_some(&self.request),
+            response: None,
+            request_payload: self.flow.pending_payload(),
+            response_payload: &[],
+            complete: true,
+            in_response: false,
+            env: &self.front.thread.env,
+        };
+        format.render(&self.log, &cx, &mut name);
+        let world = &self.front.thread.world;
+        let found =
+            std::str::from_utf8(&name).ok().and_then(|name| world.backend_named(name)).map(|b| b.index());
+        self.front.thread.give_text(name);
+        found
+    }
+
+    fn no_backend<T>(&mut self) -> Step<T> {
+        self.log.timers.request.get_or_insert(self.elapsed());
+        self.log.termination.note(Cause::ServerAbort, log_format::termination::Phase::Connect);
+        let reply = self.error_reply(503);
+        Err(Stop::Answer(reply))
+    }
+
+    /// The backend takes the stream over.
+    pub(super) fn enter_backend(&mut self, index: ProxyIndex) -> Step<()> {
+        let Some(backend) = self.front.thread.world.backend(index).cloned() else { return self.no_backend() };
+        self.entered = Some(super::Entered::new(&backend));
+        backend.session_rate.hit(self.now_ms());
+        backend.counters.bump(self.front.thread.index, Stat::Sessions);
+        self.view.backend_name = Some(Arc::clone(&backend.config.name));
+        self.view.backend_id = backend.config.id;
+        self.front.thread.streams.update(self.record, |info| info.backend = Some(index));
+        self.backend = Some(backend);
+        Ok(())
+    }
+
+    /// Backend of a TCP connection.
+    pub(super) fn choose_tcp_backend(&mut self) -> Step<()> {
+        let proxy = Arc::clone(&self.front.proxy);
+        let target = self.choose_backend(&proxy)?;
+        self.enter_backend(target)
+    }
+
+    /// The fields that options add: unique id, then forwardfor.
+    fn add_fields(&mut self, frontend: &Proxy, backend: &Proxy) {
+        if let Some(format) = &frontend.unique_id_format {
+            if self.view.unique_id.is_none() {
+                let mut id = Vec::with_capacity(64);
+                let cx = sample::Cx {
+                    session: self.session,
+                    stream: &self.view,
+                    request: Some(&self.request),
+                    response: None,
+                    request_payload: &[],
+                    response_payload: &[],
+                    complete: true,
+                    in_response: false,
+                    env: &self.front.thread.env,
+                };
+                format.render(&self.log, &cx, &mut id);
+                id.truncate(127);
+                self.view.unique_id = Some(id);
+            }
+            if let (Some(name), Some(id)) = (&frontend.unique_id_header, &self.view.unique_id) {
+                self.request.append(name, id);
+            }
+        }
+        let (of_frontend, of_backend) = (frontend.forwardfor.as_ref(), backend.forwardfor.as_ref());
+        if let Some(option) = of_backend.or(of_frontend) {
+            // `if-none` of either side is enough; an address excepted by either side is left out.
+            let all = [of_frontend, of_backend];
+            let if_none = all.into_iter().flatten().any(|o| o.if_none);
+            if if_none && self.request.value(&option.header).is_some() {
+                return;
+            }
+            let Some(src) = self.session.src else { return };
+            if all.into_iter().flatten().any(|o| is_excepted(o, src.ip())) {
+                return;
+            }
+            let mut text = self.front.thread.take_text();
+            let _ = std::io::Write::write_fmt(&mut text, format_args!("{}", src.ip()));
+            self.request.append(&option.header, &text);
+            self.front.thread.give_text(text);
+        }
+    }
+}
+
+fn is_excepted(option: &ForwardFor, address: IpAddr) -> bool {
+    option.except.iter().any(|(network, bits)| match (network, address) {
+        (IpAddr::V4(network), IpAddr::V4(address)) => {
+            let shift = 32u32.saturating_sub(u32::from(*bits));
+            let mask = u32::MAX.checked_shl(shift).unwrap_or(0);
+            u32::from(*network) & mask == u32::from(address) & mask
+        }
+        (IpAddr::V6(network), IpAddr::V6(address)) => {
+            let shift = 128u32.saturating_sub(u32::from(*bits));
+            let mask = u128::MAX.checked_shl(shift).unwrap_or(0);
+            u128::from(*network) & mask == u128::from(address) & mask
+        }
+        _ => false,
+    })
+}

@@ -1,0 +1,362 @@
+//! Getting to a server: assignment, queue, reuse of a connection, connecting, retries and redispatch (haproxy-stream 2.2, 2.3, 2.6).
+
+use super::body::poll_ring;
+use super::connect::{Target, is_local};
+use super::{Step, Stop, Stream};
+use crate::pool::ServerConnection;
+use crate::state::{
+    Assign, AssignInput, BackendState, Dequeued, OpState, Priority, QueueTicket, ServerState, Stat, Wanted,
+};
+use crate::streams::StreamState;
+use crate::timers::{Kill, Ring, after};
+use haproxy_config::runtime::{Reuse, ServerIndex};
+use log_format::termination::{Cause, ServerSide};
+use rules::Reply;
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// Longest rest before another try of the same server.
+const TURN_AROUND: Duration = Duration::from_secs(1);
+
+/// Why there is no connection.
+enum Failure {
+    Refused,
+    TimedOut,
+    Local,
+}
+
+/// What ended a wait that a client or an administrator may end.
+enum Interrupted {
+    ClientGone,
+    TimedOut,
+    Killed(Kill),
+}
+
+/// The state of a stream's tries.
+#[derive(Default)]
+struct Tries {
+    avoid: Option<ServerIndex>,
+    /// Whether the algorithm chose the server, not persistence.
+    balanced: bool,
+}
+
+impl Stream<'_> {
+    /// A connection to the server that is assigned. Retries and redispatches as configured.
+    pub(super) async fn reach_server(&mut self) -> Step<ServerConnection> {
+        let mut tries = Tries::default();
+        loop {
+            if self.slot.is_none() {
+                self.assign(&mut tries).await?;
+            }
+            let Some(server) = self.slot.as_ref().map(|slot| Arc::clone(slot.server())) else {
+                return self.no_server();
+            };
+            self.side = ServerSide::Connecting { local: false };
+            self.front.thread.streams.update(self.record, |info| info.state = StreamState::Connecting);
+            if let (true, Some(prefix)) =
+                (matches!(self.request.method(), b"GET" | b"HEAD"), &server.config.redir)
+            {
+                return self.redirected(prefix);
+            }
+            self.count_server(Stat::Sessions);
+            server.session_rate.hit(self.now_ms());
+            if let Some(connection) = self.idle_connection(&server) {
+                self.count_server(Stat::Reuses);
+                self.count_backend(Stat::Reuses);
+                self.log.server_address = server.socket_address();
+                self.connected(&connection);
+                return Ok(connection);
+            }
+            self.count_server(Stat::Connects);
+            self.count_backend(Stat::Connects);
+            let target = self.target_of(&server);
+            self.log.server_address = target.socket_address();
+            let failure = match self.connect(target).await? {
+                Ok(mut connection) => {
+                    connection.usage = Some(self.front.thread.pool.usage(server.at));
+                    self.connected(&connection);
+                    return Ok(connection);
+                }
+                Err(failure) => failure,
+            };
+            self.retry(&server, failure, &mut tries).await?;
+        }
+    }
+
+    fn connected(&mut self, connection: &ServerConnection) {
+        if self.front.logs_server_source {
+            self.log.server_source = connection.io.local_addr();
+        }
+        self.log.timers.connect = Some(self.elapsed());
+        self.side = ServerSide::WaitingHeaders;
+        self.front.thread.streams.update(self.record, |info| info.state = StreamState::Established);
+    }
+
+    /// A connection that is there already.
+    fn idle_connection(&mut self, server: &Arc<ServerState>) -> Option<ServerConnection> {
+        if !self.http {
+            return None;
+        }
+        if let Some(own) = self.own.take_if(|own| own.0 == server.at) {
+            let mut connection = own.1;
+            let alive = connection.io.is_silent(&mut Context::from_waker(std::task::Waker::noop()));
+            if alive && connection.address == server.socket_address() {
+                connection.reused = true;
+                return Some(connection);
+            }
+        }
+        if server.config.send_proxy > 0 {
+            return None;
+        }
+        let reuse = self.backend.as_ref().map_or(Reuse::Never, |backend| backend.config.reuse);
+        self.front.thread.pool.take(server, reuse, self.first)
+    }
+
+    async fn assign(&mut self, tries: &mut Tries) -> Step<()> {
+        let Some(backend) = self.backend.clone() else { return self.no_server() };
+        self.prefer_last(&backend, tries);
+        loop {
+            let priority = Priority::new(
+                self.effects.priority_class.unwrap_or(0),
+                self.effects.priority_offset.unwrap_or(0),
+            );
+            let outcome = backend.assign(&AssignInput {
+                thread: self.front.thread.index,
+                now_ms: self.now_ms(),
+                request: self.http.then_some(&self.request),
+                src: self.session.src.map(|src| src.ip()),
+                payload: self.flow.pending_payload(),
+                wanted: self.wanted,
+                avoid: tries.avoid,
+                priority,
+            });
+            match outcome {
+                Assign::Server { slot, balanced } => {
+                    tries.balanced = balanced;
+                    self.set_server(slot.server());
+                    self.slot = Some(slot);
+                    self.log.timers.queue = Some(self.elapsed());
+                    return Ok(());
+                }
+                Assign::Queued { ticket, balanced } => {
+                    tries.balanced = balanced;
+                    if self.wait_in_queue(ticket).await? {
+                        self.log.timers.queue = Some(self.elapsed());
+                        return Ok(());
+                    }
+                    self.wanted = None;
+                }
+                Assign::Full(server) => {
+                    self.set_server(&server);
+                    self.count_backend(Stat::ConnectErrors);
+                    self.count_server(Stat::ConnectErrors);
+                    self.log.timers.queue = None;
+                    self.side = ServerSide::Queued;
+                    return self.fail(Cause::ServerAbort, 503);
+                }
+                Assign::NoServer => return self.no_server(),
+            }
+        }
+    }
+
+    /// `option prefer-last-server`: a session that owns a connection stays with its server while that is usable.
+    fn prefer_last(&mut self, backend: &Arc<BackendState>, tries: &Tries) {
+        if !backend.config.options.prefer_last_server || self.wanted.is_some() || tries.avoid.is_some() {
+            return;
+        }
+        let last = self.own.as_ref().map(|own| own.0).filter(|at| at.proxy == backend.index());
+        let usable = last.filter(|at| backend.server(at.server).is_some_and(|server| server.is_usable()));
+        self.wanted = usable.map(|at| Wanted { server: at.server, forced: false });
+    }
+
+    /// `redir`: GET and HEAD are sent elsewhere instead of being forwarded.
+    fn redirected<T>(&mut self, prefix: &str) -> Step<T> {
+        let mut location = prefix.as_bytes().to_vec();
+        location.extend_from_slice(self.request.path_and_query());
+        let reply = Reply {
+            status: 302,
+            reason: b"Found".to_vec(),
+            version: http1::Version::Http11,
+            fields: vec![
+                (b"cache-control".to_vec(), b"no-cache".to_vec()),
+                (b"content-length".to_vec(), b"0".to_vec()),
+                (b"location".to_vec(), location),
+            ],
+            body: rules::Body::Owned(Vec::new()),
+            close: false,
+        };
+        self.note(Cause::Local);
+        self.log.status = Some(302);
+        Err(Stop::Answer(Arc::new(reply)))
+    }
+
+    fn set_server(&mut self, server: &Arc<ServerState>) {
+        self.view.server_name = Some(Arc::clone(server.name()));
+        self.view.server_id = server.config.id;
+        let index = server.at.server;
+        self.front.thread.streams.update(self.record, |info| info.server = Some(index));
+        self.server = Some(Arc::clone(server));
+    }
+
+    fn no_server<T>(&mut self) -> Step<T> {
+        self.count_backend(Stat::ConnectErrors);
+        self.side = ServerSide::Connecting { local: false };
+        self.fail(Cause::ServerAbort, 503)
+    }
+
+    /// Waits for a slot. True when the stream holds one, false when it must be balanced again.
+    async fn wait_in_queue(&mut self, ticket: QueueTicket) -> Step<bool> {
+        let mut ticket = ticket;
+        self.side = ServerSide::Queued;
+        self.front.thread.streams.update(self.record, |info| info.state = StreamState::Queued);
+        if let Some(server) = ticket.server().cloned() {
+            self.set_server(&server);
+        }
+        let timeouts = self.backend.as_ref().map(|b| b.config.timeouts.clone()).unwrap_or_default();
+        self.alarm.set(after(self.now_ms(), timeouts.queue.or(timeouts.connect)));
+        let waited = poll_fn(|cx| {
+            if let Poll::Ready(end) = std::pin::Pin::new(&mut ticket).poll(cx) {
+                return Poll::Ready(Ok(end));
+            }
+            self.poll_interrupted(cx).map(Err)
+        })
+        .await;
+        let position = ticket.leave();
+        self.log.server_queue += position.server;
+        self.log.backend_queue += position.backend;
+        drop(ticket);
+        match waited {
+            Ok(Dequeued::Server(slot)) => {
+                self.set_server(slot.server());
+                self.slot = Some(slot);
+                Ok(true)
+            }
+            Ok(Dequeued::Rebalance) => Ok(false),
+            Err(Interrupted::TimedOut) => {
+                self.log.timers.queue = Some(self.elapsed());
+                self.count_backend(Stat::ConnectErrors);
+                self.count_server(Stat::ConnectErrors);
+                // The one that leaves counts itself, as those do that are served.
+                *if self.server.is_some() {
+                    &mut self.log.server_queue
+                } else {
+                    &mut self.log.backend_queue
+                } += 1;
+                self.fail(Cause::ServerTimeout, 503)
+            }
+            Err(Interrupted::ClientGone) => self.client_gone(),
+            Err(Interrupted::Killed(kill)) => self.killed(kill),
+        }
+    }
+
+    fn client_gone<T>(&mut self) -> Step<T> {
+        self.note(Cause::ClientAbort);
+        Err(Stop::Cut)
+    }
+
+    /// Whether the alarm rings or, with `option abortonclose`, the client closed.
+    fn poll_interrupted(&mut self, cx: &mut Context<'_>) -> Poll<Interrupted> {
+        if self.aborts_on_close() && self.flow.poll_source_gone(cx, self.client).is_some() {
+            return Poll::Ready(Interrupted::ClientGone);
+        }
+        poll_ring(self.alarm, cx).map(|ring| match ring {
+            Ring::Deadline => Interrupted::TimedOut,
+            Ring::Kill(kill) => Interrupted::Killed(kill),
+        })
+    }
+
+    pub(super) fn aborts_on_close(&self) -> bool {
+        self.backend.as_ref().is_some_and(|backend| backend.config.options.abortonclose)
+    }
+
+    async fn connect(&mut self, target: Target) -> Step<Result<ServerConnection, Failure>> {
+        let timeout = self.backend.as_ref().and_then(|backend| backend.config.timeouts.connect);
+        self.alarm.set(after(self.now_ms(), timeout));
+        let mut connecting = pin!(target.connect());
+        let end: Result<io::Result<ServerConnection>, Interrupted> = poll_fn(|cx| {
+            if let Poll::Ready(end) = connecting.as_mut().poll(cx) {
+                return Poll::Ready(Ok(end));
+            }
+            self.poll_interrupted(cx).map(Err)
+        })
+        .await;
+        match end {
+            Ok(Ok(connection)) => Ok(Ok(connection)),
+            Ok(Err(error)) if is_local(&error) => Ok(Err(Failure::Local)),
+            Ok(Err(_)) => Ok(Err(Failure::Refused)),
+            Err(Interrupted::TimedOut) => Ok(Err(Failure::TimedOut)),
+            Err(Interrupted::ClientGone) => self.client_gone(),
+            Err(Interrupted::Killed(kill)) => self.killed(kill),
+        }
+    }
+
+    /// After a failure: waits and returns when there is to be another try; the slot is given up when it may go elsewhere.
+    async fn retry(&mut self, server: &Arc<ServerState>, failure: Failure, tries: &mut Tries) -> Step<()> {
+        let Some(backend) = self.backend.clone() else { return self.no_server() };
+        let retries = backend.config.retries;
+        if self.log.retries >= retries {
+            return self.give_up(&failure);
+        }
+        self.log.retries += 1;
+        let active = backend.usable().0;
+        if self.may_redispatch(server, active, tries.balanced) {
+            self.leave_persistence();
+            tries.avoid = Some(server.at.server);
+            self.free_slot();
+            if active > 1 {
+                return Ok(());
+            }
+        } else {
+            self.count_backend(Stat::Retries);
+            self.count_server(Stat::Retries);
+        }
+        // A connection that timed out has waited already.
+        if matches!(failure, Failure::Refused) {
+            let rest =
+                backend.config.timeouts.connect.map_or(TURN_AROUND, |connect| connect.min(TURN_AROUND));
+            self.rest(rest).await?;
+        }
+        Ok(())
+    }
+
+    fn may_redispatch(&self, server: &ServerState, active: u32, balanced: bool) -> bool {
+        let Some(backend) = &self.backend else { return false };
+        let Some(interval) = backend.config.redispatch else { return false };
+        let retries = i64::from(backend.config.retries);
+        let (done, interval) = (i64::from(self.log.retries), i64::from(interval));
+        let at_interval = match interval {
+            1.. => done % interval == 0,
+            ..0 => {
+                let every = retries + 1 + interval;
+                every > 0 && done % every == 0
+            }
+            0 => false,
+        };
+        server.op() != OpState::Running || at_interval || (balanced && active > 1 && !backend.is_hashing())
+    }
+
+    async fn rest(&mut self, time: Duration) -> Step<()> {
+        self.alarm.set(after(self.now_ms(), Some(time)));
+        match poll_fn(|cx| self.poll_interrupted(cx)).await {
+            Interrupted::TimedOut => Ok(()),
+            Interrupted::ClientGone => self.client_gone(),
+            Interrupted::Killed(kill) => self.killed(kill),
+        }
+    }
+
+    fn give_up<T>(&mut self, failure: &Failure) -> Step<T> {
+        self.count_backend(Stat::ConnectErrors);
+        self.count_server(Stat::ConnectErrors);
+        self.free_slot();
+        let cause = match failure {
+            Failure::Refused => Cause::ServerAbort,
+            Failure::TimedOut => Cause::ServerTimeout,
+            Failure::Local => Cause::Resource,
+        };
+        self.fail(cause, 503)
+    }
+}

@@ -1,0 +1,532 @@
+//! The exchange with a server: the request goes out, interim responses pass, the response's head is judged and its body relayed;
+//! both directions at once.
+
+use super::body::poll_ring;
+use super::{Step, Stop, Stream};
+use crate::buffer::Buffer;
+use crate::flow::{Flow, FlowEvent, SourceGone};
+use crate::pool::ServerConnection;
+use crate::state::Stat;
+use crate::streams::ErrorCapture;
+use crate::timers::{Kill, NEVER, Ring, after};
+use haproxy_config::runtime::Reuse;
+use http1::{BodyError, Facts, Framing, Limits, Refusal, RequestContext, Version, parse_response};
+use log_format::termination::{Cause, Phase, ServerSide};
+use std::future::poll_fn;
+use std::task::Poll;
+
+/// What the wait for a response's head came to.
+enum Awaited {
+    Head(Facts),
+    Refused(Refusal),
+    /// The server closed or reset the connection.
+    ServerGone,
+    /// The request's body failed.
+    Request(FlowEvent),
+    /// `option abortonclose`: the client closed.
+    ClientGone(SourceGone),
+    ServerTimedOut,
+    ClientTimedOut,
+    Killed(Kill),
+}
+
+/// What the relay of the bodies came to.
+enum Relayed {
+    Complete,
+    Response(FlowEvent),
+    Request(FlowEvent),
+    /// The server did not send in time.
+    ServerReadTimedOut,
+    /// The server did not take in time.
+    ServerWriteTimedOut,
+    /// The client did not take in time.
+    ClientWriteTimedOut,
+    /// The client did not send in time.
+    ClientReadTimedOut,
+    Killed(Kill),
+}
+
+/// Whether the exchange is over.
+enum Progress {
+    Over,
+    /// The connection from the pool was dead: another one will do.
+    Again,
+}
+
+impl Stream<'_> {
+    /// From the analysed request to the end of the relay.
+    pub(super) async fn reach_and_relay(&mut self) -> Step<()> {
+        loop {
+            let connection = self.reach_server().await?;
+            match self.converse(connection).await? {
+                Progress::Over => return Ok(()),
+                Progress::Again => {}
+            }
+        }
+    }
+
+    async fn converse(&mut self, mut connection: ServerConnection) -> Step<Progress> {
+        self.queue_request(&connection);
+        let mut buffer = Buffer::take_double();
+        let mut sent = false;
+        let facts = loop {
+            match self.await_head(&mut connection, &mut buffer, &mut sent).await {
+                Awaited::Head(facts) => {
+                    buffer.consume(facts.size);
+                    if !self.pass_interim(&facts).await? {
+                        break facts;
+                    }
+                }
+                Awaited::ServerGone if buffer.is_empty() && connection.reused && self.is_repeatable() => {
+                    self.count_server(Stat::Retries);
+                    self.count_backend(Stat::Retries);
+                    return Ok(Progress::Again);
+                }
+                other => {
+                    connection.clean = matches!(other, Awaited::ServerGone);
+                    return self.no_head(other, &buffer);
+                }
+            }
+        };
+        let mut response = Flow::new(facts.framing, buffer, Vec::new(), self.now_ms());
+        // What came with the head is judged with it: a body that is broken from the start is an invalid response.
+        if let Err(error) = response.decode() {
+            self.free_slot();
+            self.capture_response_body(error, &response);
+            self.response_error();
+            return self.fail(Cause::Proxy, 502);
+        }
+        let verdict = self.judge_response(&facts);
+        let close_server = self.must_close_server(&facts);
+        if let Err(stop) = verdict {
+            self.log.bytes_out += response.payload_total + response.trailer_total;
+            if response.is_received() && sent {
+                let surplus = !response.undecoded().is_empty();
+                self.release(connection, close_server || surplus);
+            }
+            return Err(stop);
+        }
+        if matches!(self.response.status(), 101)
+            || (facts.framing == Framing::UntilClose && self.is_connect_tunnel())
+        {
+            let head = self.response_bytes(true);
+            response.rewind(head);
+            self.flow.become_tunnel();
+            self.close = true;
+            self.tunnel(&mut connection.io, response).await?;
+            connection.clean = true;
+            return Ok(Progress::Over);
+        }
+        let head = self.response_bytes(false);
+        response.rewind(head);
+        response.set_chunked(self.response.value(b"transfer-encoding").is_some());
+        self.side = ServerSide::Data;
+        if self.front.proxy.options.logasap {
+            let before = self.log.bytes_out;
+            self.log.bytes_out += response.payload_total;
+            self.log_early();
+            self.log.bytes_out = before;
+        }
+        let relayed = self.relay(&mut connection, &mut response, sent).await;
+        connection.clean = facts.framing == Framing::UntilClose
+            || matches!(relayed, Relayed::Response(FlowEvent::SourceClosed | FlowEvent::SourceFailed));
+        self.log.bytes_out += response.payload_total + response.trailer_total;
+        self.relay_ended(relayed, &response)?;
+        self.log.timers.close = self.elapsed();
+        let (rest, text) = response.into_parts();
+        self.front.thread.give_text(text);
+        // Bytes after the response belong to nothing: the connection is out of step.
+        let surplus = rest.is_some_and(|rest| !rest.is_empty());
+        self.release(connection, close_server || surplus);
+        Ok(Progress::Over)
+    }
+
+    /// Whether the request can be sent again without harm: it has no body and repeating it changes nothing.
+    fn is_repeatable(&self) -> bool {
+        self.facts.framing == Framing::None
+            && matches!(self.request.method(), b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE")
+    }
+
+    fn is_connect_tunnel(&self) -> bool {
+        self.request.method() == b"CONNECT" && matches!(self.response.status(), 200..=299)
+    }
+
+    /// Puts the request's head in front of its body.
+    fn queue_request(&mut self, connection: &ServerConnection) {
+        let mut out = self.flow.recycle_prefix();
+        if out.capacity() == 0 {
+            out = self.front.thread.take_text();
+        }
+        if let (false, Some(server)) = (connection.reused, &self.server) {
+            let header = self.proxy_header(server);
+            out.extend_from_slice(&header);
+        }
+        self.request.write_fields(&mut out);
+        let framed = self.request.value(b"content-length").is_some()
+            || self.request.value(b"transfer-encoding").is_some();
+        if self.facts.framing != Framing::None && !framed {
+            // A rule removed the framing: the body goes nowhere.
+            self.flow.discard_payload();
+            out.extend_from_slice(b"content-length: 0\r\n");
+        }
+        let pretend = self.backend.as_ref().is_some_and(|b| b.config.options.http_pretend_keepalive);
+        let close = self.wants_server_close() && !pretend;
+        match (close, self.request.version()) {
+            _ if self.facts.upgrade || self.request.method() == b"CONNECT" => {}
+            (true, Version::Http11) => out.extend_from_slice(b"connection: close\r\n"),
+            (false, Version::Http10) => out.extend_from_slice(b"connection: keep-alive\r\n"),
+            _ => {}
+        }
+        out.extend_from_slice(b"\r\n");
+        self.flow.rewind(out);
+        let now = self.now_ms();
+        self.flow.write_at = now;
+        self.flow.read_at = self.flow.read_at.max(now);
+    }
+
+    /// Whether configuration or a stop wants this server connection closed after the exchange.
+    fn wants_server_close(&self) -> bool {
+        let of_backend = self.backend.as_ref().is_some_and(|backend| {
+            let options = &backend.config.options;
+            options.http_server_close || options.httpclose
+        });
+        // Chunks from a client of HTTP/1.0: nothing on either side can be trusted to be in step.
+        let old_chunked = self.facts.ambiguous && self.request.version() == Version::Http10;
+        self.front.proxy.options.http_server_close
+            || of_backend
+            || old_chunked
+            || self.front.thread.stopping()
+    }
+
+    fn must_close_server(&self, facts: &Facts) -> bool {
+        self.wants_server_close()
+            || facts.framing == Framing::UntilClose
+            || facts.close
+            || facts.ambiguous
+            || (self.response.version() == Version::Http10 && !facts.keep_alive)
+            || (self.request.version() == Version::Http10
+                && !facts.keep_alive
+                && facts.framing == Framing::UntilClose)
+    }
+
+    /// Moves the request and reads until the head of a response is complete. `sent` is set once the request is out.
+    async fn await_head(
+        &mut self,
+        connection: &mut ServerConnection,
+        buffer: &mut Buffer,
+        sent: &mut bool,
+    ) -> Awaited {
+        let backend = self.backend.as_ref();
+        let global = &self.front.thread.world.config.global;
+        let limits = Limits {
+            fields: global.max_headers.saturating_sub(1),
+            size: global.bufsize.saturating_sub(global.maxrewrite),
+            relaxed: backend.is_some_and(|b| b.config.options.accept_invalid_http_response),
+        };
+        let context = RequestContext {
+            head: self.request.method() == b"HEAD",
+            connect: self.request.method() == b"CONNECT",
+            upgrade: self.facts.upgrade,
+            websocket: self.facts.websocket,
+        };
+        let (client_timeout, server_timeout) = (self.client_timeout(), self.server_timeout());
+        let watch_client = self.aborts_on_close();
+        let mut read_at = 0;
+        let mut parsed = buffer.is_empty();
+        poll_fn(|cx| {
+            let now = crate::clock::now_ms();
+            if !*sent {
+                match self.flow.poll(cx, self.client, &mut connection.io, now) {
+                    // A server that takes no more may have answered already: its answer counts.
+                    Poll::Ready(FlowEvent::Done | FlowEvent::SinkFailed) => *sent = true,
+                    Poll::Ready(event) => return Poll::Ready(Awaited::Request(event)),
+                    Poll::Pending => {}
+                }
+            }
+            loop {
+                if !std::mem::replace(&mut parsed, true) {
+                    match parse_response(buffer.data(), &limits, context, &mut self.response) {
+                        Ok(Some(facts)) => return Poll::Ready(Awaited::Head(facts)),
+                        Ok(None) => {}
+                        Err(refusal) => return Poll::Ready(Awaited::Refused(refusal)),
+                    }
+                    buffer.compact();
+                }
+                match connection.io.poll_read(cx, buffer) {
+                    Poll::Ready(Ok(n)) if n > 0 => {
+                        read_at = now;
+                        parsed = false;
+                    }
+                    Poll::Ready(_) => return Poll::Ready(Awaited::ServerGone),
+                    Poll::Pending => break,
+                }
+            }
+            if *sent
+                && watch_client
+                && let Some(gone) = self.flow.poll_source_gone(cx, self.client)
+            {
+                return Poll::Ready(Awaited::ClientGone(gone));
+            }
+            let waits = self.flow.waits();
+            let (client, server) = if *sent {
+                (NEVER, after(read_at.max(self.flow.write_at), server_timeout))
+            } else {
+                let client = if waits.read { after(self.flow.read_at, client_timeout) } else { NEVER };
+                let server = if waits.write { after(self.flow.write_at, server_timeout) } else { NEVER };
+                (client, server)
+            };
+            self.alarm.set(client.min(server));
+            poll_ring(self.alarm, cx).map(|ring| match ring {
+                Ring::Kill(kill) => Awaited::Killed(kill),
+                Ring::Deadline if client <= server => Awaited::ClientTimedOut,
+                Ring::Deadline => Awaited::ServerTimedOut,
+            })
+        })
+        .await
+    }
+
+    /// There is no usable response.
+    fn no_head(&mut self, awaited: Awaited, buffer: &Buffer) -> Step<Progress> {
+        self.free_slot();
+        match awaited {
+            Awaited::Head(_) => Ok(Progress::Over),
+            Awaited::Refused(refusal) => {
+                if self.response.status() == 101 {
+                    // HAPROXY: an unwanted 101 was received like a response.
+                    self.log.bytes_out += self.response.counted_size();
+                }
+                self.capture_response(refusal, buffer);
+                self.response_error();
+                self.fail(Cause::Proxy, 502)
+            }
+            Awaited::ServerGone => {
+                self.response_error();
+                // HAPROXY: a head that was begun and not ended is an invalid one.
+                let cause = if buffer.is_empty() { Cause::ServerAbort } else { Cause::Proxy };
+                self.fail(cause, 502)
+            }
+            Awaited::ServerTimedOut => {
+                self.response_error();
+                self.fail(Cause::ServerTimeout, 504)
+            }
+            Awaited::ClientGone(gone) => {
+                self.count_client_abort();
+                self.close = true;
+                if gone == SourceGone::Failed {
+                    self.log.termination.note(Cause::ClientAbort, Phase::Data);
+                }
+                self.fail(Cause::ClientAbort, 400)
+            }
+            Awaited::ClientTimedOut => {
+                self.count_client_abort();
+                self.close = true;
+                self.fail(Cause::ClientTimeout, 400)
+            }
+            Awaited::Request(FlowEvent::Malformed(error)) => {
+                self.capture_body_error(error);
+                self.close = true;
+                self.fail(Cause::Proxy, 400)
+            }
+            Awaited::Request(_) => {
+                self.count_client_abort();
+                self.note(Cause::ClientAbort);
+                self.unheard_refusal()
+            }
+            Awaited::Killed(kill) => self.killed(kill),
+        }
+    }
+
+    fn response_error(&self) {
+        self.count_backend(Stat::ResponseErrors);
+        self.count_server(Stat::ResponseErrors);
+    }
+
+    pub(super) fn count_client_abort(&self) {
+        self.front.count(Stat::ClientAborts, 1);
+        self.count_backend(Stat::ClientAborts);
+        self.count_server(Stat::ClientAborts);
+    }
+
+    pub(super) fn count_server_abort(&self) {
+        self.front.count(Stat::ServerAborts, 1);
+        self.count_backend(Stat::ServerAborts);
+        self.count_server(Stat::ServerAborts);
+    }
+
+    /// Relays both bodies.
+    async fn relay(&mut self, connection: &mut ServerConnection, response: &mut Flow, sent: bool) -> Relayed {
+        let (client_timeout, server_timeout) = (self.client_timeout(), self.server_timeout());
+        let (mut sent, mut answered) = (sent, false);
+        poll_fn(|cx| {
+            let now = crate::clock::now_ms();
+            if !answered {
+                match response.poll(cx, &mut connection.io, self.client, now) {
+                    Poll::Ready(FlowEvent::Done) => answered = true,
+                    Poll::Ready(event) => return Poll::Ready(Relayed::Response(event)),
+                    Poll::Pending => {}
+                }
+            }
+            if !sent {
+                match self.flow.poll(cx, self.client, &mut connection.io, now) {
+                    Poll::Ready(FlowEvent::Done) => sent = true,
+                    // The server has answered and takes no more of the request: the rest is read and dropped.
+                    Poll::Ready(FlowEvent::SinkFailed) if !self.flow.is_discarding() => {
+                        self.flow.discard();
+                        self.close = true;
+                        cx.waker().wake_by_ref();
+                    }
+                    Poll::Ready(event) => return Poll::Ready(Relayed::Request(event)),
+                    Poll::Pending => {}
+                }
+            }
+            if sent && answered {
+                return Poll::Ready(Relayed::Complete);
+            }
+            let (mut client_read, mut client_write, mut server_read, mut server_write) =
+                (NEVER, NEVER, NEVER, NEVER);
+            if !answered {
+                let waits = response.waits();
+                if waits.read {
+                    server_read = after(response.read_at.max(self.flow.write_at), server_timeout);
+                }
+                if waits.write {
+                    client_write = after(response.write_at, client_timeout);
+                }
+            }
+            if !sent {
+                let waits = self.flow.waits();
+                if waits.read {
+                    client_read = after(self.flow.read_at.max(response.write_at), client_timeout);
+                }
+                if waits.write {
+                    server_write = after(self.flow.write_at, server_timeout);
+                }
+            }
+            let deadline = client_read.min(client_write).min(server_read).min(server_write);
+            self.alarm.set(deadline);
+            poll_ring(self.alarm, cx).map(|ring| match ring {
+                Ring::Kill(kill) => Relayed::Killed(kill),
+                Ring::Deadline if deadline == client_write => Relayed::ClientWriteTimedOut,
+                Ring::Deadline if deadline == client_read => Relayed::ClientReadTimedOut,
+                Ring::Deadline if deadline == server_read => Relayed::ServerReadTimedOut,
+                Ring::Deadline => Relayed::ServerWriteTimedOut,
+            })
+        })
+        .await
+    }
+
+    fn relay_ended(&mut self, relayed: Relayed, response: &Flow) -> Step<()> {
+        if response.is_done() {
+            self.side = ServerSide::Sending;
+        }
+        let cause = match relayed {
+            Relayed::Complete => return Ok(()),
+            Relayed::Killed(kill) => return self.killed(kill),
+            Relayed::Response(FlowEvent::Malformed(error)) => {
+                self.capture_response_body(error, response);
+                self.response_error();
+                Cause::Proxy
+            }
+            Relayed::Request(FlowEvent::Malformed(error)) => {
+                self.capture_body_error(error);
+                Cause::Proxy
+            }
+            Relayed::Response(FlowEvent::SourceClosed | FlowEvent::SourceFailed) => {
+                self.response_error();
+                self.count_server_abort();
+                Cause::ServerAbort
+            }
+            Relayed::Response(FlowEvent::SinkFailed) | Relayed::Request(_) => {
+                self.count_client_abort();
+                Cause::ClientAbort
+            }
+            Relayed::Response(FlowEvent::Done) => return Ok(()),
+            // HAPROXY: 3.0 logs a server that stalls within the body as a client's abort.
+            Relayed::ServerReadTimedOut => {
+                self.count_client_abort();
+                Cause::ClientAbort
+            }
+            Relayed::ServerWriteTimedOut => {
+                self.count_server_abort();
+                Cause::ServerTimeout
+            }
+            Relayed::ClientWriteTimedOut | Relayed::ClientReadTimedOut => {
+                self.count_client_abort();
+                Cause::ClientTimeout
+            }
+        };
+        self.note(cause);
+        self.free_slot();
+        Err(Stop::Cut)
+    }
+
+    /// Gives the server connection back, or closes it.
+    fn release(&mut self, mut connection: ServerConnection, close: bool) {
+        let Some(server) = self.server.clone() else { return };
+        let now = self.now_ms();
+        if !close && !self.front.thread.stopping() {
+            connection.safe |= !self.first;
+            let reuse = self.backend.as_ref().map_or(Reuse::Never, |backend| backend.config.reuse);
+            if reuse == Reuse::Never || server.config.send_proxy > 0 || self.is_connection_bound() {
+                *self.own = Some(Box::new((server.at, connection)));
+            } else {
+                self.front.thread.pool.give(&server, connection, now);
+            }
+        }
+        self.free_slot();
+    }
+
+    /// NTLM and Negotiate authenticate the connection: it must not serve another client.
+    fn is_connection_bound(&self) -> bool {
+        let field: &[u8] = match self.response.status() {
+            401 => b"www-authenticate",
+            407 => b"proxy-authenticate",
+            _ => return false,
+        };
+        let starts =
+            |value: &[u8], word: &[u8]| value.get(..word.len()).is_some_and(|w| w.eq_ignore_ascii_case(word));
+        self.response.values(field).any(|value| starts(value, b"nego") || starts(value, b"ntlm"))
+    }
+
+    /// `show errors`: an invalid body of the request.
+    pub(super) fn capture_body_error(&self, error: BodyError) {
+        self.front.thread.process.capture_error(ErrorCapture {
+            event: 0,
+            at_us: crate::session::wall_us(),
+            proxy: self.front.index,
+            in_response: false,
+            peer: self.backend.as_ref().map(|b| b.index()),
+            server: self.server.as_ref().map(|s| s.at.server),
+            src: self.session.src,
+            bytes: self.flow.undecoded().to_vec(),
+            free: 0,
+            at: error.at,
+            state: error.state,
+        });
+    }
+
+    fn capture_response_body(&self, error: BodyError, flow: &Flow) {
+        self.capture_in_response(flow.undecoded(), 0, error.at, error.state);
+    }
+
+    fn capture_response(&self, refusal: Refusal, buffer: &Buffer) {
+        self.capture_in_response(buffer.data(), buffer.capacity() - buffer.len(), refusal.at, refusal.state);
+    }
+
+    fn capture_in_response(&self, bytes: &[u8], free: usize, at: usize, state: http1::ParserState) {
+        let Some(backend) = &self.backend else { return };
+        self.front.thread.process.capture_error(ErrorCapture {
+            event: 0,
+            at_us: crate::session::wall_us(),
+            proxy: backend.index(),
+            in_response: true,
+            peer: Some(self.front.index),
+            server: self.server.as_ref().map(|s| s.at.server),
+            src: self.session.src,
+            bytes: bytes.to_vec(),
+            free,
+            at,
+            state,
+        });
+    }
+}

@@ -1,0 +1,339 @@
+//! Streams: one request with its response, or one TCP connection (docs: life of a request).
+//!
+//! A stream walks through analysis of the request, choice of backend and server, connection, relay of both messages, and the log.
+//! Each of these is a file beside this one; this one holds what they share and the way through them.
+
+mod analyse;
+mod assign;
+mod body;
+mod connect;
+mod cookie;
+mod end;
+mod exchange;
+mod reply;
+mod response;
+mod rules_on;
+mod tcp;
+pub(crate) mod traffic_log;
+mod tunnel;
+
+use crate::buffer::Buffer;
+use crate::flow::Flow;
+use crate::front::Front;
+use crate::pool::ServerConnection;
+use crate::session::Session;
+use crate::state::{BackendState, ServerRef, ServerSlot, ServerState, Stat, Wanted};
+use crate::streams::{StreamInfo, StreamState, Streams};
+use crate::timers::{Alarm, Kill};
+use crate::transport::Transport;
+use http1::{Facts, Framing, Head, Version};
+use log_format::LogData;
+use log_format::termination::{Cause, ServerSide};
+use reply::AnswerEnd;
+use rules::{Effects, Reply};
+use sample::{SessionView, StreamView};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest request line in logs: the reference's `tune.http.logurilen` less its terminator.
+const LOGGED_LINE: usize = 1023;
+
+/// How a stream's client connection goes on.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// Alive, with what the client has sent already of its next request.
+    Keep(Option<Buffer>),
+    /// To be closed.
+    Close,
+    /// To be left hanging.
+    Vanish,
+}
+
+/// Why the way of a stream ends before its response was relayed to the end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Answer with this.
+    Answer(Arc<Reply>),
+    /// Close the client connection without a byte (or without another byte).
+    Cut,
+    /// Leave the client hanging.
+    Vanish,
+}
+
+/// A step on the way.
+pub(crate) type Step<T> = Result<T, Stop>;
+
+/// One exchange.
+pub(crate) struct Stream<'s> {
+    pub(crate) front: Rc<Front>,
+    pub(crate) session: &'s mut SessionView,
+    pub(crate) client: &'s mut Transport,
+    pub(crate) alarm: &'s Alarm,
+    pub(crate) own: &'s mut Option<Box<(ServerRef, ServerConnection)>>,
+    /// Monotonic ms of the time origin.
+    origin_ms: u64,
+    /// Whether it is the client connection's first request.
+    first: bool,
+    /// Whether messages are HTTP.
+    http: bool,
+    request: Head,
+    facts: Facts,
+    /// The request's body; all of the client's bytes in TCP.
+    flow: Flow,
+    response: Head,
+    view: StreamView,
+    log: LogData,
+    effects: Effects,
+    backend: Option<Arc<BackendState>>,
+    /// Counts the stream on the backend.
+    entered: Option<Entered>,
+    /// The server that a cookie names.
+    wanted: Option<Wanted>,
+    /// The slot that is held on a server.
+    slot: Option<ServerSlot>,
+    /// The last server, for logs and counters.
+    server: Option<Arc<ServerState>>,
+    side: ServerSide,
+    /// Number of its record among the thread's streams.
+    record: u32,
+    /// Whether the client connection must close after the response.
+    close: bool,
+    /// Size of the request's head as received, as logs count it.
+    counted_bytes_in: u64,
+    /// The client closed before its body was complete.
+    client_gone: bool,
+    /// Not logged (`monitor-uri`).
+    unlogged: bool,
+    /// The log line was written at the response's head (`option logasap`).
+    logged: bool,
+    /// The proxy answered by itself (redirect, return, statistics, monitor).
+    locally_answered: bool,
+    cookie: cookie::CookieState,
+}
+
+impl<'s> Stream<'s> {
+    /// An exchange for a parsed request. `body` holds what the client sent after the head; `idle_ms` is the time from the origin to
+    /// the first byte.
+    pub(crate) fn new(
+        session: &'s mut Session,
+        view: &'s mut SessionView,
+        request: Head,
+        facts: Facts,
+        body: Flow,
+        idle_ms: u64,
+    ) -> Self {
+        let mut stream = Self::start(session, view, request, facts, body, true);
+        stream.log.timers.idle = Some(idle_ms);
+        stream.counted_bytes_in = facts.counted_size;
+        stream.close = facts.close
+            || facts.ambiguous
+            || (stream.request.version() == Version::Http10 && !facts.keep_alive);
+        stream.view.request_at_us = stream.session.accepted_at_us + idle_ms * 1000;
+        stream
+    }
+
+    /// A TCP connection.
+    pub(crate) fn tcp(session: &'s mut Session, view: &'s mut SessionView) -> Self {
+        let buffer = session.carried.take().map_or_else(Buffer::take, |carried| *carried);
+        let flow = Flow::new(Framing::UntilClose, buffer, Vec::new(), 0);
+        let mut stream = Self::start(session, view, Head::vacant(), Facts::default(), flow, false);
+        stream.log.timers.idle = Some(0);
+        stream
+    }
+
+    fn start(
+        session: &'s mut Session,
+        view: &'s mut SessionView,
+        request: Head,
+        facts: Facts,
+        mut flow: Flow,
+        http: bool,
+    ) -> Self {
+        let front = Rc::clone(&session.front);
+        let thread = &front.thread;
+        let number = thread.process.next_stream_number();
+        let now = crate::clock::now_ms();
+        flow.read_at = now;
+        flow.write_at = now;
+        let info = StreamInfo {
+            id: Streams::unknown_id(),
+            number,
+            src: view.src,
+            frontend: front.index,
+            backend: None,
+            server: None,
+            state: StreamState::Request,
+            started_ms: now,
+            previous_requests: session.requests,
+        };
+        let record = thread.streams.enter(info, session.alarm.id());
+        let log = LogData {
+            accepted_at_us: session.origin_us,
+            request_captures: front.proxy.captures.request.len(),
+            response_captures: front.proxy.captures.response.len(),
+            ..LogData::default()
+        };
+        let response = thread.take_head();
+        Self {
+            origin_ms: session.origin_ms,
+            first: session.requests == 0,
+            http,
+            request,
+            facts,
+            flow,
+            response,
+            view: StreamView {
+                number,
+                first_request: session.requests == 0,
+                capture_lengths: front.capture_lengths.clone(),
+                ..StreamView::default()
+            },
+            log,
+            effects: Effects::default(),
+            backend: None,
+            entered: None,
+            wanted: None,
+            slot: None,
+            server: None,
+            side: ServerSide::Idle,
+            record,
+            close: false,
+            counted_bytes_in: 0,
+            client_gone: false,
+            unlogged: false,
+            logged: false,
+            locally_answered: false,
+            cookie: cookie::CookieState::default(),
+            front,
+            session: view,
+            client: &mut session.io,
+            alarm: &session.alarm,
+            own: &mut session.own,
+        }
+    }
+
+    /// Serves an HTTP exchange to its end.
+    pub(crate) async fn run(mut self) -> Ended {
+        self.front.count(Stat::Requests, 1);
+        let thread = Rc::clone(&self.front.thread);
+        thread.process.cumulated_requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if let Some(state) = self.front.state() {
+            state.request_rate.hit(self.now_ms());
+        }
+        let ended = match self.exchange().await {
+            Ok(()) => self.after_relay(),
+            Err(Stop::Answer(reply)) => self.answer(reply).await,
+            Err(Stop::Cut) => AnswerEnd::Close,
+            Err(Stop::Vanish) => AnswerEnd::Vanish,
+        };
+        self.finish();
+        let ended = if matches!(ended, AnswerEnd::Drain) { self.drain().await } else { ended };
+        ended.with_rest(&mut self)
+    }
+
+    async fn exchange(&mut self) -> Step<()> {
+        self.analyse().await?;
+        if self.client_gone {
+            self.front.count(Stat::RequestErrors, 1);
+            self.note(Cause::ClientAbort);
+            return self.unheard_refusal();
+        }
+        self.reach_and_relay().await
+    }
+
+    /// Monotonic ms now.
+    fn now_ms(&self) -> u64 {
+        crate::clock::now_ms()
+    }
+
+    /// Ms from the time origin to now.
+    fn elapsed(&self) -> u64 {
+        self.now_ms().saturating_sub(self.origin_ms)
+    }
+
+    fn client_timeout(&self) -> Option<Duration> {
+        self.effects.timeouts.client.or(self.front.proxy.timeouts.client)
+    }
+
+    fn server_timeout(&self) -> Option<Duration> {
+        self.effects.timeouts.server.or_else(|| self.backend.as_ref()?.config.timeouts.server)
+    }
+
+    /// Notes who ends the stream, at the phase that the server side is in.
+    fn note(&mut self, cause: Cause) {
+        self.log.termination.note_at(cause, self.side);
+    }
+
+    /// A counter of the backend, once there is one.
+    fn count_backend(&self, stat: Stat) {
+        if let Some(backend) = &self.backend {
+            backend.counters.bump(self.front.thread.index, stat);
+        }
+    }
+
+    /// A counter of the server, once there is one.
+    fn count_server(&self, stat: Stat) {
+        if let Some(server) = &self.server {
+            server.counters.bump(self.front.thread.index, stat);
+        }
+    }
+
+    /// The reply of an error status: the backend's, else the frontend's, else the built-in page. The log tells the status, whatever
+    /// the reply says.
+    fn error_reply(&mut self, status: u16) -> Arc<Reply> {
+        self.log.status = Some(status);
+        self.backend
+            .as_ref()
+            .and_then(|backend| backend.config.errors.get(&status))
+            .or_else(|| self.front.proxy.errors.get(&status))
+            .cloned()
+            .unwrap_or_else(|| Reply::builtin(status))
+    }
+
+    /// Ends with an error status.
+    fn fail<T>(&mut self, cause: Cause, status: u16) -> Step<T> {
+        self.note(cause);
+        let reply = self.error_reply(status);
+        Err(Stop::Answer(reply))
+    }
+
+    /// An order to end this stream. HAPROXY: status 500 is logged, nothing is sent.
+    fn killed<T>(&mut self, kill: Kill) -> Step<T> {
+        let cause = match kill {
+            Kill::Admin | Kill::SoftStop => Cause::Killed,
+            Kill::ServerDown => Cause::Down,
+            Kill::ServerUp => Cause::Up,
+        };
+        self.log.termination.note(cause, log_format::termination::Phase::Connect);
+        if self.http {
+            self.log.status = Some(500);
+        }
+        Err(Stop::Cut)
+    }
+}
+
+impl Drop for Stream<'_> {
+    fn drop(&mut self) {
+        let thread = &self.front.thread;
+        thread.streams.leave(self.record);
+        thread.give_head(std::mem::take(&mut self.request));
+        thread.give_head(std::mem::take(&mut self.response));
+    }
+}
+
+/// One of a backend's current streams.
+struct Entered(Arc<BackendState>);
+
+impl Entered {
+    fn new(backend: &Arc<BackendState>) -> Self {
+        backend.streams.enter();
+        Self(Arc::clone(backend))
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.0.streams.leave();
+    }
+}

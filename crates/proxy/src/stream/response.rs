@@ -1,0 +1,161 @@
+//! The response's head: interim responses, rules, cookies, and how the client connection goes on (haproxy-stream 1.4, 1.5, 2.1).
+
+use super::rules_on::On;
+use super::{Step, Stop, Stream};
+use crate::state::Stat;
+use http1::{Facts, Framing, Version};
+use rules::{Cursor, Verdict};
+use sample::Captured;
+use std::sync::Arc;
+
+impl Stream<'_> {
+    /// Sends an interim response on; false when it is a final one (101 is).
+    pub(super) async fn pass_interim(&mut self, facts: &Facts) -> Step<bool> {
+        let status = self.response.status();
+        if status >= 200 || status == 101 {
+            return Ok(false);
+        }
+        self.count_status(status);
+        self.log.bytes_out += facts.counted_size;
+        let mut text = self.front.thread.take_text();
+        self.response.write(&mut text);
+        let written = self.write_client(&text).await;
+        self.front.thread.give_text(text);
+        written?;
+        Ok(true)
+    }
+
+    /// Counts a response on its server.
+    fn count_status(&self, status: u16) {
+        self.count_server(Stat::Requests);
+        self.count_server(status_class(status));
+    }
+
+    /// Everything between the arrival of a final head and its departure.
+    pub(super) fn judge_response(&mut self, facts: &Facts) -> Step<()> {
+        let status = self.response.status();
+        self.log.timers.data = Some(self.elapsed());
+        self.log.status = Some(status);
+        self.view.server_status = status;
+        self.view.response_version.extend_from_slice(self.response.version_text());
+        self.count_status(status);
+        self.log.bytes_out += facts.counted_size;
+        let frontend = Arc::clone(&self.front.proxy);
+        let backend = self.backend.as_ref().map(|b| Arc::clone(&b.config));
+        let other = backend.as_ref().filter(|b| b.index != frontend.index);
+        self.capture_response_fields();
+        for proxy in other.into_iter().chain([&frontend]) {
+            if !proxy.tcp_rules.response_content.is_empty() {
+                self.response_set(&proxy.tcp_rules.response_content)?;
+            }
+        }
+        for proxy in other.into_iter().chain([&frontend]) {
+            self.response_set(&proxy.http_response)?;
+        }
+        self.response_cookie();
+        self.decide_client(facts);
+        for proxy in other.into_iter().chain([&frontend]) {
+            self.response_set(&proxy.http_after_response)?;
+        }
+        if self.response.status() != status {
+            self.log.status = Some(self.response.status());
+        }
+        Ok(())
+    }
+
+    fn response_set(&mut self, set: &rules::RuleSet) -> Step<()> {
+        if set.is_empty() {
+            return Ok(());
+        }
+        let mut cursor = Cursor::default();
+        let verdict = match self.run_set(set, &mut cursor, On::Response, true) {
+            // Waiting for a response's body is not offered; the rules go on without it.
+            Verdict::Wait(_) => self.run_set(set, &mut cursor, On::Response, true),
+            verdict => verdict,
+        };
+        match self.response_verdict(verdict) {
+            None => Ok(()),
+            Some(stop) => Err(stop),
+        }
+    }
+
+    fn capture_response_fields(&mut self) {
+        let captures = &self.front.proxy.captures;
+        if !captures.response.is_empty() {
+            let mut captured = self.view.captured.borrow_mut();
+            for (index, (name, length)) in captures.response.iter().enumerate() {
+                if let (false, Some(value)) = (name.is_empty(), self.response.values(name).next_back()) {
+                    let value = value.get(..*length).unwrap_or(value);
+                    Captured::fill(&mut captured.response, index, value);
+                }
+            }
+        }
+        if let Some((name, prefix, length)) = &captures.cookie {
+            self.log.response_cookie =
+                super::cookie::capture(&self.response, b"set-cookie", name, *prefix, *length);
+        }
+    }
+
+    /// Whether the client connection closes after this response.
+    fn decide_client(&mut self, facts: &Facts) {
+        let bare = match facts.framing {
+            Framing::UntilClose => true,
+            // A rule removed what framed the body.
+            Framing::Length(_) | Framing::Chunked => {
+                self.response.value(b"content-length").is_none()
+                    && self.response.value(b"transfer-encoding").is_none()
+            }
+            // HAPROXY: a 204 that announced a body.
+            Framing::None => facts.framed_204,
+        };
+        let httpclose = self.front.proxy.options.httpclose && !facts.keep_alive;
+        let old_chunked = self.response.version() == Version::Http10 && facts.framing == Framing::Chunked;
+        self.close |= bare || httpclose || old_chunked || self.front.thread.stopping();
+    }
+
+    /// The head as it is sent to the client. `tunnel`: the connection field is the server's.
+    pub(super) fn response_bytes(&mut self, tunnel: bool) -> Vec<u8> {
+        let mut out = self.front.thread.take_text();
+        self.response.write_fields(&mut out);
+        if !tunnel {
+            self.write_connection(&mut out);
+        }
+        out.extend_from_slice(b"\r\n");
+        out
+    }
+
+    /// The field that tells the client how its connection goes on.
+    pub(super) fn write_connection(&self, out: &mut Vec<u8>) {
+        let (request, response) = (self.request.version(), self.response.version());
+        match self.close {
+            true if response == Version::Http11 => out.extend_from_slice(b"connection: close\r\n"),
+            false if request == Version::Http10 || response == Version::Http10 => {
+                out.extend_from_slice(b"connection: keep-alive\r\n");
+            }
+            _ => {}
+        }
+    }
+
+    /// A stop in the after-response rules of a local answer is a failure of those rules.
+    pub(super) fn after_response_of_answer(&mut self) -> Result<(), Stop> {
+        let frontend = Arc::clone(&self.front.proxy);
+        let backend = self.backend.as_ref().map(|b| Arc::clone(&b.config));
+        let other = backend.as_ref().filter(|b| b.index != frontend.index);
+        for proxy in other.into_iter().chain([&frontend]) {
+            self.response_set(&proxy.http_after_response)?;
+        }
+        Ok(())
+    }
+}
+
+/// The counter of a status.
+pub(super) fn status_class(status: u16) -> Stat {
+    match status {
+        100..=199 => Stat::Status1xx,
+        200..=299 => Stat::Status2xx,
+        300..=399 => Stat::Status3xx,
+        400..=499 => Stat::Status4xx,
+        500..=599 => Stat::Status5xx,
+        _ => Stat::StatusOther,
+    }
+}

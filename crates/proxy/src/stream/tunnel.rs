@@ -1,0 +1,119 @@
+//! Opaque relay of both directions: TCP mode, and HTTP after a 101 or a CONNECT that was granted.
+//!
+//! The end of one direction is passed on once what came before it was written; the other direction goes on.
+
+use super::body::poll_ring;
+use super::{Step, Stop, Stream};
+use crate::flow::{Flow, FlowEvent};
+use crate::timers::{Kill, NEVER, Ring, after};
+use crate::transport::Transport;
+use log_format::termination::{Cause, ServerSide};
+use std::future::poll_fn;
+use std::task::Poll;
+
+enum TunnelEnd {
+    Both,
+    Client,
+    Server,
+    ClientTimedOut,
+    ServerTimedOut,
+    Killed(Kill),
+}
+
+impl Stream<'_> {
+    /// Relays until both directions have ended. `response` is the server's direction.
+    pub(super) async fn tunnel(&mut self, server: &mut Transport, mut response: Flow) -> Step<()> {
+        self.side = ServerSide::Data;
+        let end = self.relay_both(server, &mut response).await;
+        self.log.bytes_out += response.payload_total;
+        self.log.timers.close = self.elapsed();
+        self.free_slot();
+        let cause = match end {
+            TunnelEnd::Both => return Ok(()),
+            TunnelEnd::Killed(kill) => return self.killed(kill),
+            TunnelEnd::Client => {
+                self.count_client_abort();
+                Cause::ClientAbort
+            }
+            TunnelEnd::ClientTimedOut => {
+                self.count_client_abort();
+                Cause::ClientTimeout
+            }
+            TunnelEnd::Server => {
+                self.count_server_abort();
+                Cause::ServerAbort
+            }
+            TunnelEnd::ServerTimedOut => {
+                self.count_server_abort();
+                Cause::ServerTimeout
+            }
+        };
+        self.note(cause);
+        Err(Stop::Cut)
+    }
+
+    async fn relay_both(&mut self, server: &mut Transport, response: &mut Flow) -> TunnelEnd {
+        let tunnel = self
+            .effects
+            .timeouts
+            .tunnel
+            .or_else(|| self.backend.as_ref().and_then(|b| b.config.timeouts.tunnel));
+        let client_timeout = tunnel.or(self.client_timeout());
+        let server_timeout = tunnel.or(self.server_timeout());
+        let client_fin = self.front.proxy.timeouts.client_fin;
+        let server_fin = self.backend.as_ref().and_then(|b| b.config.timeouts.server_fin);
+        let (mut upward_done, mut downward_done) = (false, false);
+        poll_fn(|cx| {
+            let now = crate::clock::now_ms();
+            if !upward_done {
+                match self.flow.poll(cx, self.client, server, now) {
+                    Poll::Ready(FlowEvent::Done) => {
+                        upward_done = true;
+                        server.shut_down_write();
+                    }
+                    Poll::Ready(FlowEvent::SinkFailed) => return Poll::Ready(TunnelEnd::Server),
+                    Poll::Ready(_) => return Poll::Ready(TunnelEnd::Client),
+                    Poll::Pending => {}
+                }
+            }
+            if !downward_done {
+                match response.poll(cx, server, self.client, now) {
+                    Poll::Ready(FlowEvent::Done) => {
+                        downward_done = true;
+                        self.client.shut_down_write();
+                    }
+                    Poll::Ready(FlowEvent::SinkFailed) => return Poll::Ready(TunnelEnd::Client),
+                    Poll::Ready(_) => return Poll::Ready(TunnelEnd::Server),
+                    Poll::Pending => {}
+                }
+            }
+            if upward_done && downward_done {
+                return Poll::Ready(TunnelEnd::Both);
+            }
+            let half = upward_done || downward_done;
+            let client_limit = if half { client_fin.or(client_timeout) } else { client_timeout };
+            let server_limit = if half { server_fin.or(server_timeout) } else { server_timeout };
+            let (up, down) = (self.flow.waits(), response.waits());
+            let (mut client, mut server) = (NEVER, NEVER);
+            if !upward_done && up.read {
+                client = after(self.flow.read_at.max(response.write_at), client_limit);
+            }
+            if !downward_done && down.write {
+                client = client.min(after(response.write_at, client_limit));
+            }
+            if !downward_done && down.read {
+                server = after(response.read_at.max(self.flow.write_at), server_limit);
+            }
+            if !upward_done && up.write {
+                server = server.min(after(self.flow.write_at, server_limit));
+            }
+            self.alarm.set(client.min(server));
+            poll_ring(self.alarm, cx).map(|ring| match ring {
+                Ring::Kill(kill) => TunnelEnd::Killed(kill),
+                Ring::Deadline if client <= server => TunnelEnd::ClientTimedOut,
+                Ring::Deadline => TunnelEnd::ServerTimedOut,
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,191 @@
+//! One worker thread's own state: alarms, idle server connections, streams, reusable memory.
+
+use crate::buffer;
+use crate::environment::Env;
+use crate::front::Gate;
+use crate::pool::Pool;
+use crate::process::Process;
+use crate::service::StatsService;
+use crate::state::World;
+use crate::streams::Streams;
+use crate::timers::{Kill, Timers};
+use crate::worker::{Command, Control};
+use http1::Head;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+/// Heads that are kept for the next message.
+const KEPT_HEADS: usize = 64;
+/// A head that grew beyond this is not kept.
+const KEPT_HEAD_SIZE: usize = 8 * 1024;
+
+/// See the module.
+pub(crate) struct Thread {
+    pub(crate) index: usize,
+    pub(crate) world: Arc<World>,
+    pub(crate) process: Arc<Process>,
+    pub(crate) control: Control,
+    pub(crate) timers: Timers,
+    pub(crate) pool: Pool,
+    pub(crate) streams: Streams,
+    pub(crate) stats: Option<Arc<dyn StatsService>>,
+    pub(crate) env: Env,
+    /// A buffer for values that rules make.
+    pub(crate) scratch: RefCell<Vec<u8>>,
+    /// The accept loops' gates, by frontend.
+    gates: RefCell<Vec<(u32, Rc<Gate>)>>,
+    heads: RefCell<Vec<Head>>,
+    texts: RefCell<Vec<Vec<u8>>>,
+    /// Client connections of this thread.
+    connections: Cell<usize>,
+    stopping: Cell<bool>,
+    finish: RefCell<Option<Waker>>,
+}
+
+impl Thread {
+    pub(crate) fn new(index: usize, control: &Control, stats: Option<Arc<dyn StatsService>>) -> Self {
+        let process = Arc::clone(&control.process);
+        let world = Arc::clone(&process.world);
+        buffer::set_size(world.config.global.bufsize);
+        Self {
+            index,
+            timers: Timers::default(),
+            pool: Pool::new(&world, index),
+            streams: Streams::new(index),
+            stats,
+            env: Env::new(Arc::clone(&process), index),
+            scratch: RefCell::default(),
+            gates: RefCell::default(),
+            heads: RefCell::default(),
+            texts: RefCell::default(),
+            connections: Cell::new(0),
+            stopping: Cell::new(false),
+            finish: RefCell::default(),
+            control: control.clone(),
+            process,
+            world,
+        }
+    }
+
+    /// An empty head, perhaps with memory.
+    pub(crate) fn take_head(&self) -> Head {
+        self.heads.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Gives a head's memory back.
+    pub(crate) fn give_head(&self, mut head: Head) {
+        let mut heads = self.heads.borrow_mut();
+        if heads.len() < KEPT_HEADS && head.capacity() <= KEPT_HEAD_SIZE && head.capacity() > 0 {
+            head.clear();
+            heads.push(head);
+        }
+    }
+
+    /// An empty text, perhaps with memory.
+    pub(crate) fn take_text(&self) -> Vec<u8> {
+        self.texts.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Gives a text's memory back.
+    pub(crate) fn give_text(&self, mut text: Vec<u8>) {
+        let mut texts = self.texts.borrow_mut();
+        if texts.len() < KEPT_HEADS && (1..=KEPT_HEAD_SIZE).contains(&text.capacity()) {
+            text.clear();
+            texts.push(text);
+        }
+    }
+
+    pub(crate) fn register_gate(&self, frontend: u32, gate: &Rc<Gate>) {
+        self.gates.borrow_mut().push((frontend, Rc::clone(gate)));
+    }
+
+    pub(crate) fn enter_connection(&self) {
+        self.connections.set(self.connections.get() + 1);
+    }
+
+    pub(crate) fn leave_connection(&self) {
+        self.connections.set(self.connections.get().saturating_sub(1));
+        if self.stopping.get() {
+            self.check_finished();
+        }
+    }
+
+    /// Whether a soft stop has begun on this thread.
+    pub(crate) fn stopping(&self) -> bool {
+        self.stopping.get()
+    }
+
+    fn check_finished(&self) {
+        if self.connections.get() == 0
+            && let Some(waker) = self.finish.borrow_mut().take()
+        {
+            waker.wake();
+        }
+    }
+
+    /// Resolves when a soft stop has begun and the last connection is gone.
+    pub(crate) async fn finished(&self) {
+        poll_fn(|cx| {
+            if self.stopping.get() && self.connections.get() == 0 {
+                return Poll::Ready(());
+            }
+            *self.finish.borrow_mut() = Some(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    pub(crate) fn obey(&self, command: Command) {
+        match command {
+            Command::SoftStop => {
+                self.stopping.set(true);
+                for (_, gate) in self.gates.borrow().iter() {
+                    gate.close();
+                }
+                self.pool.clear(&self.world);
+                self.timers.kill_all(Kill::SoftStop);
+                self.check_finished();
+            }
+            Command::HardStop => self.timers.kill_all(Kill::Admin),
+            Command::Pause(frontend) => self.for_gates(frontend, |gate| gate.set_open(false)),
+            Command::Resume(frontend) => self.for_gates(frontend, |gate| gate.set_open(true)),
+            Command::KillServer(server, kill) => self.streams.kill_server(server, kill, &self.timers),
+            Command::KillStream(id, reply) => {
+                let _ = reply.send(self.streams.kill(id, &self.timers));
+            }
+            Command::Streams(reply) => {
+                let _ = reply.send(self.streams.list());
+            }
+        }
+    }
+
+    fn for_gates(&self, frontend: Option<u32>, act: impl Fn(&Gate)) {
+        for (index, gate) in self.gates.borrow().iter() {
+            if frontend.is_none_or(|wanted| wanted == *index) {
+                act(gate);
+            }
+        }
+    }
+
+    /// Closes idle server connections that nobody needs any more.
+    pub(crate) async fn purge_idle(self: Rc<Self>) {
+        const EVERY: std::time::Duration = std::time::Duration::from_secs(1);
+        loop {
+            tokio::time::sleep(EVERY).await;
+            crate::clock::refresh();
+            self.pool.purge(&self.world, crate::clock::now_ms());
+        }
+    }
+
+    /// Closes idle server connections whose server sent something or closed.
+    pub(crate) async fn reap_idle(self: Rc<Self>) {
+        poll_fn(|cx| {
+            self.pool.reap(&self.world, cx);
+            Poll::<()>::Pending
+        })
+        .await;
+    }
+}

@@ -1,0 +1,107 @@
+//! The byte transports under a session or a server connection: TCP and Unix stream sockets. TLS will be one more.
+
+use crate::buffer::Buffer;
+use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// A connected stream socket.
+#[derive(Debug)]
+pub(crate) enum Transport {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Transport {
+    /// Reads what there is into the buffer's room. `Ok(0)` is the peer's end of stream. The buffer must have room.
+    ///
+    /// A read that does not fill the room clears the readiness, so that the next call makes no system call before the kernel
+    /// announces more.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
+        let mut room = ReadBuf::new(buffer.room());
+        match self {
+            Self::Tcp(io) => ready!(Pin::new(io).poll_read(cx, &mut room))?,
+            Self::Unix(io) => ready!(Pin::new(io).poll_read(cx, &mut room))?,
+        }
+        let n = room.filled().len();
+        buffer.fill(n);
+        Poll::Ready(Ok(n))
+    }
+
+    /// Writes from several slices in one call.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match (self, parts) {
+            (Self::Tcp(io), [one]) => Pin::new(io).poll_write(cx, one),
+            (Self::Unix(io), [one]) => Pin::new(io).poll_write(cx, one),
+            (Self::Tcp(io), _) => Pin::new(io).poll_write_vectored(cx, parts),
+            (Self::Unix(io), _) => Pin::new(io).poll_write_vectored(cx, parts),
+        }
+    }
+
+    /// The address on this side; none for Unix sockets.
+    pub(crate) fn local_addr(&self) -> Option<std::net::SocketAddr> {
+        match self {
+            Self::Tcp(io) => io.local_addr().ok(),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Ends the sending direction.
+    pub(crate) fn shut_down_write(&self) {
+        let socket = socket2::SockRef::from(self);
+        // The peer may be gone already; there is nothing left to tell it then.
+        let _ = socket.shutdown(std::net::Shutdown::Write);
+    }
+
+    /// Waits until the socket can be read without reading: what a connection without a buffer does.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(io) => io.poll_read_ready(cx),
+            Self::Unix(io) => io.poll_read_ready(cx),
+        }
+    }
+
+    /// Makes the following close a reset, which drops what the kernel still holds.
+    pub(crate) fn reset_on_close(&self) {
+        let _ = socket2::SockRef::from(self).set_linger(Some(std::time::Duration::ZERO));
+    }
+
+    /// Whether the kernel has announced nothing to read, no end and no error: an idle server connection must be silent. Makes no
+    /// system call unless something was announced. The context's task is woken when that changes.
+    pub(crate) fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
+        loop {
+            let announced = match self {
+                Self::Tcp(io) => io.poll_read_ready(cx).is_ready(),
+                Self::Unix(io) => io.poll_read_ready(cx).is_ready(),
+            };
+            if !announced {
+                return true;
+            }
+            let mut probe = [0u8; 1];
+            let read = match self {
+                Self::Tcp(io) => io.try_read(&mut probe),
+                Self::Unix(io) => io.try_read(&mut probe),
+            };
+            // The announcement may be older than the last read: asking clears it.
+            if !matches!(read, Err(e) if e.kind() == io::ErrorKind::WouldBlock) {
+                return false;
+            }
+        }
+    }
+}
+
+impl AsFd for Transport {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(io) => io.as_fd(),
+            Self::Unix(io) => io.as_fd(),
+        }
+    }
+}
