@@ -187,6 +187,8 @@ pub struct InstanceConfig {
     pub vips: Vec<Vip>,
     /// `virtual_ipaddress_excluded`.
     pub excluded: Vec<Vip>,
+    /// It has virtual routes, for the log.
+    pub has_routes: bool,
     /// Interfaces whose being down is a fault, the instance's own first.
     pub fault_links: Vec<LinkId>,
     /// `track_interface` entries, weight 0 ones included.
@@ -238,6 +240,7 @@ impl InstanceConfig {
             auth: Auth::None,
             vips: Vec::new(),
             excluded: Vec::new(),
+            has_routes: false,
             fault_links: Vec::new(),
             track_links: Vec::new(),
             track_scripts: Vec::new(),
@@ -282,6 +285,8 @@ pub struct ScriptConfig {
     pub rise: u32,
     /// Failures in a row that make it bad, at least 1.
     pub fall: u32,
+    /// Counts as failing until its first success.
+    pub init_fail: bool,
     /// What it runs and as whom, as one text: results survive a reload when name and this are the same.
     pub identity: Arc<str>,
 }

@@ -26,7 +26,8 @@ pub mod sync_group;
 pub mod track;
 
 pub use config::{
-    Auth, Family, GroupConfig, GroupId, InstanceConfig, InstanceId, LinkId, RouterConfig, ScriptConfig, ScriptId, Version, Vip,
+    Auth, Family, GroupConfig, GroupId, InstanceConfig, InstanceId, LinkId, RouterConfig, ScriptConfig,
+    ScriptId, Version, Vip,
 };
 pub use event::{Event, Level};
 pub use router::{Input, Output, Router};

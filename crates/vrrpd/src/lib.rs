@@ -5,7 +5,20 @@
 //! no log line: signals come in through [`Params::control`], log lines go out through `tracing` with target
 //! `keepalived` (INFO: always shown; DEBUG: only with `--log-detail`).
 
+mod addresses;
+mod dump;
+mod interfaces;
+mod log;
+mod notify;
+mod routes;
+mod scripts;
+mod setup;
+mod shell;
+mod sockets;
+
 use keepalived_config::resolved::Config;
+
+use shell::Shell;
 
 /// What the binary's signal handling asks of the running VRRP process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,10 +75,10 @@ pub struct Options {
 
 /// Everything [`run`] needs.
 pub struct Params {
-    /// The configuration, already checked.
-    pub config: Config,
-    /// Reads and checks the configuration again for a reload. It logs what the reference logs while reading; an
-    /// error is the reason for which the old configuration keeps running.
+    /// Reads and checks the configuration: called once at start (after `Registering Kernel netlink ...` was logged)
+    /// and once a reload (after `Reloading` was logged). It logs what the reference's VRRP child logs while reading.
+    /// An error at start ends [`run`] with [`ExitReason::Config`]; at a reload it is the reason for which the old
+    /// configuration keeps running.
     pub read_config: Box<dyn FnMut() -> Result<Config, String>>,
     /// Signals, in the order in which they came. A closed channel means `Stop`.
     pub control: tokio::sync::mpsc::UnboundedReceiver<Control>,
@@ -80,6 +93,17 @@ pub struct Params {
 /// Call it in the vrrp child process, after the privileges it needs (root, CAP_NET_ADMIN, CAP_NET_RAW) are in place
 /// and with no tokio runtime entered.
 pub fn run(params: Params) -> ExitReason {
-    let _ = params;
-    ExitReason::Fatal(String::from("vrrpd: not built yet"))
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return ExitReason::Fatal(format!("runtime: {error}")),
+    };
+    let reason = runtime.block_on(async {
+        match Shell::start(params).await {
+            Ok(shell) => shell.run().await,
+            Err(reason) => reason,
+        }
+    });
+    // A script that hangs in its start must not hold up our end.
+    runtime.shutdown_background();
+    reason
 }

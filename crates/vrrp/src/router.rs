@@ -1,0 +1,732 @@
+//! All instances, sync groups and scripts of one VRRP process behind one sans-io interface.
+//!
+//! The shell feeds [`Router::handle`] and [`Router::handle_timeout`], then drains [`Router::poll_output`] in order:
+//! the order of outputs is the order on the wire, in the kernel and in the log.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::config::{Family, GroupId, InstanceId, LinkId, RouterConfig, ScriptId, Vip};
+use crate::event::{Event, InstanceEvent, ScriptEvent, StateName};
+use crate::garp::{Pacer, Target};
+use crate::instance::{self, Cause, Instance, Release, Signal, State};
+use crate::packet::Datagram;
+use crate::script::{Script, ScriptOutput, ScriptResult, ScriptSignal};
+use crate::sync_group::SyncGroup;
+use crate::track::{self, Health, Verdict};
+
+/// What the shell knows about the outside when it starts or reloads.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// For each link: up and running.
+    pub links_up: Vec<bool>,
+    /// For each instance: the address it sends from.
+    pub sources: Vec<Option<IpAddr>>,
+}
+
+/// What happens.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// A datagram for an instance.
+    Packet(InstanceId, Datagram<'a>),
+    /// An interface went up or down.
+    Link(LinkId, bool),
+    /// An instance's source address changed.
+    Source(InstanceId, Option<IpAddr>),
+    /// Somebody else removed an address of an instance.
+    AddressLost(InstanceId),
+    /// A script's process runs.
+    ScriptStarted(ScriptId, u32),
+    /// A script's process ended.
+    ScriptEnded(ScriptId, ScriptResult),
+    /// The daemon stops.
+    Stop(Release),
+}
+
+/// Who changed state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// An instance.
+    Instance(InstanceId),
+    /// A sync group.
+    Group(GroupId),
+}
+
+/// What has to be done, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send an advert.
+    Send {
+        /// Whose.
+        instance: InstanceId,
+        /// The group or a peer.
+        destination: IpAddr,
+        /// The source address in it.
+        source: IpAddr,
+        /// With IP header for IPv4, from the VRRP header on for IPv6.
+        datagram: Vec<u8>,
+    },
+    /// Add an instance's addresses, routes and rules that are not there yet.
+    AddAddresses(InstanceId),
+    /// Remove an instance's rules, routes and addresses.
+    RemoveAddresses(InstanceId),
+    /// Remove whatever of an instance's addresses an earlier life left behind.
+    PurgeAddresses(InstanceId),
+    /// Send one gratuitous ARP or unsolicited neighbour advert.
+    SendGarp(Vip),
+    /// Announce an instance's own source address.
+    AnnounceSource(InstanceId),
+    /// Run notification scripts, write FIFO lines.
+    Notify {
+        /// Who changed.
+        who: Who,
+        /// To what.
+        state: StateName,
+        /// Effective priority; 0 for groups.
+        priority: u8,
+    },
+    /// `notify_master_rx_lower_pri`.
+    NotifyHeardLower(InstanceId),
+    /// `notify_priority_changes`.
+    NotifyPriority(InstanceId),
+    /// Start a script.
+    RunScript(ScriptId),
+    /// Signal a script's process group.
+    SignalScript(ScriptId, ScriptSignal),
+    /// A log line.
+    Log(Event),
+}
+
+/// The VRRP side of one process.
+#[derive(Clone, Debug)]
+pub struct Router {
+    config: RouterConfig,
+    instances: Vec<Instance>,
+    groups: Vec<SyncGroup>,
+    scripts: Vec<Script>,
+    /// Scripts whose first result instances wait for: all at start, none of those that a reload brought.
+    holding: Vec<bool>,
+    links: Vec<Health>,
+    pacer: Pacer,
+    startup_until: Option<Instant>,
+    /// The next deadline of each instance, in order, and where to find it.
+    deadlines: BTreeSet<(Instant, InstanceId)>,
+    deadline_of: Vec<Option<Instant>>,
+    out: VecDeque<Output>,
+}
+
+impl Router {
+    /// A router that has not started.
+    pub fn new(config: RouterConfig, surroundings: &Surroundings) -> Self {
+        let mut router = Self {
+            instances: config.instances.iter().cloned().map(Instance::new).collect(),
+            groups: config.groups.iter().cloned().map(SyncGroup::new).collect(),
+            scripts: config.scripts.iter().cloned().map(Script::new).collect(),
+            holding: vec![true; config.scripts.len()],
+            links: surroundings.links_up.iter().map(|up| Health::from_good(*up)).collect(),
+            pacer: Pacer::new(config.garp_interval, config.gna_interval),
+            startup_until: None,
+            deadlines: BTreeSet::new(),
+            deadline_of: vec![None; config.instances.len()],
+            out: VecDeque::new(),
+            config,
+        };
+        for id in router.ids() {
+            let verdict = router.verdict(id);
+            let source = surroundings.sources.get(id.0).copied().flatten();
+            if let Some(instance) = router.instances.get_mut(id.0) {
+                instance.prepare(verdict, source);
+            }
+        }
+        router
+    }
+
+    /// For each new script the old one whose results and process it takes over.
+    pub fn match_scripts(old: &RouterConfig, new: &RouterConfig) -> Vec<Option<ScriptId>> {
+        let same = |script: &crate::ScriptConfig| {
+            old.scripts
+                .iter()
+                .position(|o| o.name == script.name && o.identity == script.identity)
+                .map(ScriptId)
+        };
+        new.scripts.iter().map(same).collect()
+    }
+
+    /// The router after a reload. `matches`: for each new instance the old one whose state it takes over; instances
+    /// without one start afresh. Remove the others first, with [`Router::remove`].
+    pub fn adopt(
+        old: Self,
+        config: RouterConfig,
+        matches: &[Option<InstanceId>],
+        surroundings: &Surroundings,
+        now: Instant,
+    ) -> Self {
+        let script_matches = Self::match_scripts(&old.config, &config);
+        let mut new = Self::new(config, surroundings);
+        new.startup_until = old.startup_until;
+        for (index, from) in script_matches.iter().enumerate() {
+            let Some(script) = new.scripts.get_mut(index) else { continue };
+            match from.and_then(|from| old.scripts.get(from.0)) {
+                Some(from) => {
+                    *script = Script::adopt(script.config().clone(), from, now);
+                    if script.health() == Health::Good {
+                        let event = Event::Script(script.config().name.clone(), ScriptEvent::GoodOnReload);
+                        new.out.push_back(Output::Log(event));
+                    }
+                }
+                None => {
+                    if let Some(holding) = new.holding.get_mut(index) {
+                        *holding = false;
+                    }
+                }
+            }
+            script.start(now);
+        }
+        let mut fresh = Vec::new();
+        for id in new.ids() {
+            let verdict = new.verdict(id);
+            let source = surroundings.sources.get(id.0).copied().flatten();
+            let from = matches.get(id.0).copied().flatten().and_then(|from| old.instances.get(from.0));
+            let Some(instance) = new.instances.get_mut(id.0) else { continue };
+            match from {
+                Some(from) => {
+                    *instance = Instance::adopt(instance.config().clone(), from, verdict, source, now);
+                }
+                None => {
+                    instance.prepare(verdict, source);
+                    fresh.push(id);
+                }
+            }
+        }
+        new.groups =
+            new.config.groups.iter().map(|group| SyncGroup::adopt(group.clone(), &new.instances)).collect();
+        for id in fresh {
+            new.start_instance(id, now);
+        }
+        for id in new.ids() {
+            if matches.get(id.0).copied().flatten().is_some() {
+                new.with(id, |instance| {
+                    instance.settle(now);
+                });
+                new.drain(id, now);
+                if new.is_master(id) {
+                    new.add_addresses(id);
+                    new.with(id, |instance| instance.handle(now, instance::Input::Announce));
+                    new.drain(id, now);
+                }
+            }
+        }
+        new
+    }
+
+    /// A reload no longer has this instance. `deleted`: `notify_deleted` is set.
+    pub fn remove(&mut self, now: Instant, id: InstanceId, deleted: bool) {
+        let was_fault = self.instance(id).is_some_and(|instance| matches!(instance.state(), State::Fault));
+        self.with(id, |instance| instance.handle(now, instance::Input::Release(Release::Everything)));
+        self.drain(id, now);
+        if deleted {
+            self.notify(id, StateName::Deleted);
+        } else if !was_fault {
+            self.notify(id, StateName::Fault);
+        }
+    }
+
+    /// Leaves INIT: faults are found and logged, leftovers purged, timers and scripts started.
+    pub fn start(&mut self, now: Instant) {
+        let delay = self.config.startup_delay;
+        if !delay.is_zero() {
+            self.startup_until = Some(now + delay);
+            self.out.push_back(Output::Log(Event::DelayingStartup(delay)));
+        }
+        for id in self.ids() {
+            self.log_faults_at_start(id);
+        }
+        for id in self.ids() {
+            if let Some(instance) = self.instances.get(id.0) {
+                let (base, effective) = (instance.config().base_priority, instance.effective_priority());
+                if base != effective {
+                    self.log(id, InstanceEvent::PriorityChanged(base, effective));
+                }
+            }
+        }
+        for id in self.ids() {
+            self.purge(id);
+        }
+        for index in 0..self.groups.len() {
+            self.start_group(index);
+        }
+        for id in self.ids() {
+            self.start_instance(id, now);
+        }
+        for script in &mut self.scripts {
+            script.start(now);
+        }
+    }
+
+    fn log_faults_at_start(&mut self, id: InstanceId) {
+        let Some(instance) = self.instances.get(id.0) else { return };
+        let config = instance.config();
+        let mut events = Vec::new();
+        for link in &instance.verdict().links_down {
+            events.push(InstanceEvent::StartsLinkDown(self.link_name(*link)));
+        }
+        if instance.source().is_none() {
+            events.push(InstanceEvent::StartsNoAddress(config.family));
+        }
+        for script in &instance.verdict().failing {
+            if let Some(script) = self.scripts.get(script.0) {
+                events.push(InstanceEvent::StartsInFaultByScript(script.config().name.clone()));
+            }
+        }
+        if !events.is_empty() {
+            events.push(InstanceEvent::StartsInFault);
+        }
+        let name = config.name.clone();
+        for event in events {
+            self.out.push_back(Output::Log(Event::Instance(name.clone(), event)));
+        }
+    }
+
+    fn start_group(&mut self, index: usize) {
+        let Some(group) = self.groups.get_mut(index) else { return };
+        let state = group.state_at_start(&self.instances);
+        group.set_state(state);
+        if group.has_mixed_owners(&self.instances) {
+            self.out.push_back(Output::Log(Event::GroupMixedOwners(group.config().name.clone())));
+        }
+        if matches!(state, StateName::Backup | StateName::Fault) {
+            self.out.push_back(Output::Notify { who: Who::Group(GroupId(index)), state, priority: 0 });
+        }
+    }
+
+    fn start_instance(&mut self, id: InstanceId, now: Instant) {
+        let Some(instance) = self.instances.get(id.0) else { return };
+        let group = instance.config().group.and_then(|group| self.groups.get(group.0)).map(SyncGroup::state);
+        let hold = if !instance.is_faultless() || group == Some(StateName::Fault) {
+            Some(StateName::Fault)
+        } else if !instance.is_ready() || group == Some(StateName::Init) {
+            Some(StateName::Init)
+        } else {
+            None
+        };
+        // Owners of a group that is not all owners have to wait like everyone else.
+        let owners_wait = group == Some(StateName::Backup);
+        self.purge(id);
+        let delay = self
+            .startup_until
+            .map_or(std::time::Duration::ZERO, |until| until.saturating_duration_since(now));
+        self.with(id, |instance| {
+            if owners_wait {
+                instance.wait_for_group();
+            }
+            instance.start(now, hold, delay);
+        });
+        self.drain(id, now);
+    }
+
+    fn purge(&mut self, id: InstanceId) {
+        self.log_removal(id);
+        self.out.push_back(Output::PurgeAddresses(id));
+    }
+
+    /// Something happened.
+    pub fn handle(&mut self, now: Instant, input: Input<'_>) {
+        match input {
+            Input::Packet(id, datagram) => {
+                if self.startup_until.is_none() {
+                    self.with(id, |instance| instance.handle(now, instance::Input::Packet(datagram)));
+                    self.drain(id, now);
+                }
+            }
+            Input::Link(link, up) => self.handle_link(now, link, up),
+            Input::Source(id, source) => {
+                self.with(id, |instance| instance.handle(now, instance::Input::Source(source)));
+                self.drain(id, now);
+            }
+            Input::AddressLost(id) => {
+                self.with(id, |instance| instance.handle(now, instance::Input::AddressLost));
+                self.drain(id, now);
+            }
+            Input::ScriptStarted(id, pid) => {
+                if let Some(script) = self.scripts.get_mut(id.0) {
+                    script.started(pid);
+                }
+            }
+            Input::ScriptEnded(id, result) => self.handle_script_result(now, id, result),
+            Input::Stop(release) => self.stop(now, release),
+        }
+    }
+
+    /// When [`Router::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines
+            .first()
+            .map(|(at, _)| *at)
+            .into_iter()
+            .chain(self.scripts.iter().filter_map(Script::poll_timeout))
+            .chain(self.pacer.poll_timeout())
+            .chain(self.startup_until)
+            .min()
+    }
+
+    /// Does everything that is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.startup_until.is_some_and(|until| until <= now) {
+            self.startup_until = None;
+            self.out.push_back(Output::Log(Event::DelayedStartCompleted));
+        }
+        // Every instance that is due now gets one turn, the longest overdue first.
+        let due: Vec<InstanceId> =
+            self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
+        for id in due {
+            self.with(id, |instance| instance.handle_timeout(now));
+            self.drain(id, now);
+        }
+        for target in self.pacer.handle_timeout(now) {
+            self.send_garp(target);
+        }
+        for index in 0..self.scripts.len() {
+            let Some(script) = self.scripts.get_mut(index) else { continue };
+            if script.poll_timeout().is_some_and(|at| at <= now) {
+                let name = script.config().name.clone();
+                let out = &mut self.out;
+                let id = ScriptId(index);
+                if script.handle_timeout(now, |output| out.push_back(script_output(id, &name, output))) {
+                    self.script_changed(now, id);
+                }
+            }
+        }
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// The next thing to do if it is a line about a script: after a reload these come before everything else.
+    pub fn poll_script_line(&mut self) -> Option<Event> {
+        if !matches!(self.out.front(), Some(Output::Log(Event::Script(..)))) {
+            return None;
+        }
+        match self.out.pop_front() {
+            Some(Output::Log(event)) => Some(event),
+            Some(_) | None => None,
+        }
+    }
+
+    /// Addresses that a reload brought were added: announce all of this instance's.
+    pub fn addresses_added(&mut self, now: Instant, id: InstanceId) {
+        self.with(id, |instance| instance.addresses_added(now));
+        self.drain(id, now);
+    }
+
+    /// Its settings.
+    pub fn config(&self) -> &RouterConfig {
+        &self.config
+    }
+
+    /// Its instances in the order of the configuration.
+    pub fn instances(&self) -> &[Instance] {
+        &self.instances
+    }
+
+    /// Its sync groups in the order of the configuration.
+    pub fn groups(&self) -> &[SyncGroup] {
+        &self.groups
+    }
+
+    /// Its scripts in the order of the configuration.
+    pub fn scripts(&self) -> &[Script] {
+        &self.scripts
+    }
+
+    /// One instance.
+    pub fn instance(&self, id: InstanceId) -> Option<&Instance> {
+        self.instances.get(id.0)
+    }
+
+    /// Whether an interface was last said to be up.
+    pub fn link_is_up(&self, link: LinkId) -> bool {
+        self.links.get(link.0) == Some(&Health::Good)
+    }
+
+    /// Zeroes all counters.
+    pub fn clear_stats(&mut self) {
+        self.instances.iter_mut().for_each(Instance::clear_stats);
+    }
+
+    fn ids(&self) -> impl Iterator<Item = InstanceId> + use<> {
+        (0..self.instances.len()).map(InstanceId)
+    }
+
+    fn with(&mut self, id: InstanceId, run: impl FnOnce(&mut Instance)) {
+        if let Some(instance) = self.instances.get_mut(id.0) {
+            run(instance);
+        }
+        self.schedule(id);
+    }
+
+    /// Files an instance under its next deadline. Whatever changes an instance ends here.
+    fn schedule(&mut self, id: InstanceId) {
+        let deadline = self.instances.get(id.0).and_then(Instance::poll_timeout);
+        let Some(filed) = self.deadline_of.get_mut(id.0) else { return };
+        if *filed == deadline {
+            return;
+        }
+        if let Some(at) = filed.take() {
+            self.deadlines.remove(&(at, id));
+        }
+        if let Some(at) = deadline {
+            self.deadlines.insert((at, id));
+        }
+        *filed = deadline;
+    }
+
+    fn is_master(&self, id: InstanceId) -> bool {
+        self.instance(id).is_some_and(|instance| matches!(instance.state(), State::Master { .. }))
+    }
+
+    fn link_name(&self, link: LinkId) -> Arc<str> {
+        self.config.links.get(link.0).cloned().unwrap_or_else(|| "none".into())
+    }
+
+    fn verdict(&self, id: InstanceId) -> Verdict {
+        let mut verdict = Verdict::default();
+        let Some(config) = self.config.instances.get(id.0) else { return verdict };
+        for link in &config.fault_links {
+            if self.links.get(link.0) == Some(&Health::Bad) && !verdict.links_down.contains(link) {
+                verdict.links_down.push(*link);
+            }
+        }
+        for tracked in &config.track_links {
+            let health = self.links.get(tracked.object.0).copied().unwrap_or(Health::Unknown);
+            verdict.delta = verdict.delta.saturating_add(track::contribution(tracked, health));
+            if track::is_fault(tracked, health) && !verdict.links_down.contains(&tracked.object) {
+                verdict.links_down.push(tracked.object);
+            }
+        }
+        for tracked in &config.track_scripts {
+            let health = self.scripts.get(tracked.object.0).map_or(Health::Unknown, Script::health);
+            verdict.delta = verdict.delta.saturating_add(track::contribution(tracked, health));
+            if track::is_fault(tracked, health) {
+                verdict.failing.push(tracked.object);
+            }
+            let holds = self.holding.get(tracked.object.0).copied().unwrap_or(false);
+            if tracked.weight == 0 && health == Health::Unknown && holds {
+                verdict.pending += 1;
+            }
+        }
+        verdict
+    }
+
+    fn handle_link(&mut self, now: Instant, link: LinkId, up: bool) {
+        let Some(health) = self.links.get_mut(link.0) else { return };
+        if std::mem::replace(health, Health::from_good(up)) == Health::from_good(up) {
+            return;
+        }
+        self.update_verdicts(now, |config| {
+            config.fault_links.contains(&link)
+                || config.track_links.iter().any(|tracked| tracked.object == link)
+        });
+    }
+
+    fn handle_script_result(&mut self, now: Instant, id: ScriptId, result: ScriptResult) {
+        let Some(script) = self.scripts.get_mut(id.0) else { return };
+        let name = script.config().name.clone();
+        let out = &mut self.out;
+        let changed = script.handle_result(result, |output| out.push_back(script_output(id, &name, output)));
+        if changed {
+            self.script_changed(now, id);
+        }
+    }
+
+    fn script_changed(&mut self, now: Instant, id: ScriptId) {
+        self.update_verdicts(now, |config| config.track_scripts.iter().any(|tracked| tracked.object == id));
+    }
+
+    fn update_verdicts(&mut self, now: Instant, concerns: impl Fn(&crate::InstanceConfig) -> bool) {
+        for id in self.ids() {
+            if !self.config.instances.get(id.0).is_some_and(&concerns) {
+                continue;
+            }
+            let verdict = self.verdict(id);
+            self.with(id, |instance| instance.handle(now, instance::Input::Verdict(verdict)));
+            self.drain(id, now);
+        }
+    }
+
+    fn stop(&mut self, now: Instant, release: Release) {
+        for id in self.ids() {
+            self.with(id, |instance| instance.handle(now, instance::Input::Release(release)));
+            self.drain(id, now);
+        }
+        for id in self.ids() {
+            self.notify(id, StateName::Stop);
+        }
+        for index in 0..self.groups.len() {
+            self.out.push_back(Output::Notify {
+                who: Who::Group(GroupId(index)),
+                state: StateName::Stop,
+                priority: 0,
+            });
+        }
+    }
+
+    fn notify(&mut self, id: InstanceId, state: StateName) {
+        let priority = self.instance(id).map_or(0, Instance::effective_priority);
+        self.out.push_back(Output::Notify { who: Who::Instance(id), state, priority });
+    }
+
+    /// Moves an instance's outputs to the router's, carrying out what needs more than the instance.
+    fn drain(&mut self, id: InstanceId, now: Instant) {
+        while let Some(output) = self.instances.get_mut(id.0).and_then(Instance::poll_output) {
+            match output {
+                instance::Output::Send { destination, source, datagram } => {
+                    self.out.push_back(Output::Send { instance: id, destination, source, datagram });
+                }
+                instance::Output::AddAddresses => self.add_addresses(id),
+                instance::Output::RemoveAddresses => {
+                    self.log_removal(id);
+                    self.out.push_back(Output::RemoveAddresses(id));
+                }
+                instance::Output::Garp(rounds) => self.burst(id, rounds, now),
+                instance::Output::CancelGarp => self.pacer.forget(id),
+                instance::Output::AnnounceSource => self.out.push_back(Output::AnnounceSource(id)),
+                instance::Output::Notify(state) => self.notify(id, state),
+                instance::Output::NotifyHeardLower => self.out.push_back(Output::NotifyHeardLower(id)),
+                instance::Output::NotifyPriority => self.out.push_back(Output::NotifyPriority(id)),
+                instance::Output::Log(event) => self.log(id, event),
+                instance::Output::Signal(signal) => self.signal(id, signal, now),
+            }
+        }
+    }
+
+    fn log(&mut self, id: InstanceId, event: InstanceEvent) {
+        if let Some(config) = self.config.instances.get(id.0) {
+            self.out.push_back(Output::Log(Event::Instance(config.name.clone(), event)));
+        }
+    }
+
+    /// In the order of the work: routes go before the addresses that they need.
+    fn log_removal(&mut self, id: InstanceId) {
+        let Some(config) = self.config.instances.get(id.0) else { return };
+        let lines = [
+            (config.has_routes, InstanceEvent::RemovingRoutes),
+            (!config.vips.is_empty(), InstanceEvent::RemovingVips),
+            (!config.excluded.is_empty(), InstanceEvent::RemovingExcluded),
+        ];
+        lines.into_iter().filter(|(is, _)| *is).for_each(|(_, event)| self.log(id, event));
+    }
+
+    fn add_addresses(&mut self, id: InstanceId) {
+        let Some(config) = self.config.instances.get(id.0) else { return };
+        let lines = [
+            (!config.vips.is_empty(), InstanceEvent::SettingVips),
+            (!config.excluded.is_empty(), InstanceEvent::SettingExcluded),
+            (config.has_routes, InstanceEvent::SettingRoutes),
+        ];
+        lines.into_iter().filter(|(is, _)| *is).for_each(|(_, event)| self.log(id, event));
+        self.out.push_back(Output::AddAddresses(id));
+    }
+
+    /// `rounds` rounds over all addresses, virtual ones first.
+    fn burst(&mut self, id: InstanceId, rounds: u32, now: Instant) {
+        let Some(config) = self.config.instances.get(id.0) else { return };
+        let vips: Vec<Vip> = config.vips.iter().chain(&config.excluded).copied().collect();
+        for round in 0..rounds {
+            for (index, vip) in vips.iter().enumerate() {
+                if round == 0 {
+                    let event =
+                        InstanceEvent::QueueingGarp { link: self.link_name(vip.link), address: vip.address };
+                    self.log(id, event);
+                }
+                let target = Target { instance: id, vip: index };
+                if self.pacer.request(now, vip.link, Family::of(vip.address), target, rounds) {
+                    self.send_garp(target);
+                }
+            }
+        }
+    }
+
+    fn send_garp(&mut self, target: Target) {
+        let Some(config) = self.config.instances.get(target.instance.0) else { return };
+        let Some(vip) = config.vips.iter().chain(&config.excluded).nth(target.vip).copied() else { return };
+        let link = self.link_name(vip.link);
+        self.out.push_back(Output::Log(Event::SendingGarp { link, address: vip.address }));
+        self.out.push_back(Output::SendGarp(vip));
+    }
+
+    fn signal(&mut self, id: InstanceId, signal: Signal, now: Instant) {
+        let Some(group_id) = self.instance(id).and_then(|instance| instance.config().group) else { return };
+        let Some(group) = self.groups.get(group_id.0) else { return };
+        match signal {
+            Signal::WantsMaster => {
+                let allowed = group.allows_master(id, &self.instances);
+                self.with(
+                    id,
+                    |instance| if allowed { instance.become_master(now) } else { instance.postpone(now) },
+                );
+                // Outputs of these follow in the loop that called us.
+            }
+            Signal::Ready => {
+                if group.is_ready(&self.instances) {
+                    self.with(id, |instance| instance.recover(now));
+                }
+            }
+            Signal::HeardLower => {
+                for other in group.others(id) {
+                    self.with(other, |instance| instance.handle(now, instance::Input::MemberHeardLower));
+                    self.drain(other, now);
+                }
+            }
+            Signal::Became(state, cause) => self.sync(group_id, id, state, cause, now),
+        }
+    }
+
+    /// A member changed state on its own: the others follow.
+    fn sync(&mut self, group_id: GroupId, first: InstanceId, state: StateName, cause: Cause, now: Instant) {
+        let Some(group) = self.groups.get_mut(group_id.0) else { return };
+        let changed = group.set_state(state);
+        let others = group.others(first);
+        let name = group.config().name.clone();
+        if !changed {
+            return;
+        }
+        if cause == Cause::AddressLost {
+            for other in others {
+                self.with(other, |instance| instance.handle(now, instance::Input::AddressLost));
+                self.drain(other, now);
+            }
+            return;
+        }
+        self.out.push_back(Output::Log(Event::GroupSync(name, state)));
+        for other in others {
+            self.with(other, |instance| match cause {
+                Cause::Recovered => instance.recover_with_group(now),
+                Cause::Start
+                | Cause::MasterDown
+                | Cause::HigherAdvert
+                | Cause::AddressLost
+                | Cause::Fault
+                | Cause::Group => {
+                    instance.handle(now, instance::Input::Group(state));
+                }
+            });
+            self.drain(other, now);
+        }
+        self.out.push_back(Output::Notify { who: Who::Group(group_id), state, priority: 0 });
+    }
+}
+
+fn script_output(id: ScriptId, name: &Arc<str>, output: ScriptOutput) -> Output {
+    match output {
+        ScriptOutput::Run => Output::RunScript(id),
+        ScriptOutput::Signal(signal) => Output::SignalScript(id, signal),
+        ScriptOutput::Log(event) => Output::Log(Event::Script(name.clone(), event)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,351 @@
+//! The event loop: packet, netlink event, timer, script result, control -> core -> outputs -> system calls.
+//!
+//! It waits for nothing but netlink acknowledgements. Packets that are already here are read before a timer that is
+//! due is served, so that after a pause the core hears the others before it speaks.
+
+mod dumps;
+mod kernel;
+mod outputs;
+mod reload;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant, SystemTime};
+
+use keepalived_config::resolved::Config;
+use netlink::announce::{Announcer, MAC_LEN};
+use netlink::{Monitor, Route};
+use vrrp::instance::Release;
+use vrrp::router::Surroundings;
+use vrrp::script::ScriptSignal;
+use vrrp::{Family, Input, Router, RouterConfig, ScriptId};
+
+use crate::addresses::{self, Addresses};
+use crate::interfaces::Interfaces;
+use crate::log::{detail, normal};
+use crate::routes::Routes;
+use crate::scripts::{Progress, RunId, Runner};
+use crate::setup;
+use crate::sockets::SocketTable;
+use crate::{Control, ExitReason, Params, Report};
+
+/// Packets that are read before anything else gets its turn again.
+const PACKETS_A_TURN: usize = 64;
+/// How long the process stays after the farewell, so that the kernel can leave its groups.
+const LINGER: Duration = Duration::from_secs(1);
+/// How long a script whose `vrrp_script` a reload removed may take to end.
+const DOOMED_FOR: Duration = Duration::from_secs(1);
+
+pub(crate) struct Shell {
+    params: Params,
+    config: Config,
+    router: Router,
+    interfaces: Interfaces,
+    addresses: Addresses,
+    routes: Routes,
+    /// Open while the loss of a virtual route matters.
+    route_monitor: Option<Monitor>,
+    sockets: SocketTable,
+    route: Route,
+    monitor: Monitor,
+    announcer: Announcer,
+    runner: Runner,
+    /// Runs of tracked scripts.
+    tracked: HashMap<RunId, ScriptId>,
+    /// Runs that get SIGKILL then.
+    doomed: Vec<(Instant, RunId)>,
+    /// When each instance changed state.
+    changed: Vec<SystemTime>,
+    /// The addresses that were logged as assigned: for each interface name and family.
+    assigned: HashMap<(String, Family), IpAddr>,
+}
+
+enum Wake {
+    Control(Option<Control>),
+    Packets,
+    Netlink(netlink::Event),
+    Script(Progress),
+    Timer,
+}
+
+impl Shell {
+    /// Opens everything, reads the configuration, removes leftovers, starts the core.
+    pub(crate) async fn start(mut params: Params) -> Result<Self, ExitReason> {
+        detail!("Registering Kernel netlink reflector");
+        let monitor = Monitor::open().map_err(|error| fatal("netlink", &error))?;
+        detail!("Registering Kernel netlink command channel");
+        let route = Route::open().map_err(|error| fatal("netlink", &error))?;
+        let config = (params.read_config)().map_err(ExitReason::Config)?;
+        let mut interfaces = Interfaces::default();
+        read_interfaces(&mut interfaces, &route).await.map_err(|error| fatal("netlink", &error))?;
+        let router_config = setup::router_config(&config);
+        let addresses = Addresses::new(&config, params.options.release_vips);
+        let routes = Routes::new(&config);
+        let surroundings = surroundings(&config, &router_config, &interfaces, &addresses, &[]);
+        let mut shell = Self {
+            addresses,
+            routes,
+            route_monitor: None,
+            router: Router::new(router_config, &surroundings),
+            sockets: SocketTable::new().map_err(|error| fatal("sockets", &error))?,
+            announcer: Announcer::open().map_err(|error| fatal("AF_PACKET socket", &error))?,
+            runner: Runner::new().map_err(|error| fatal("thread", &error))?,
+            tracked: HashMap::new(),
+            doomed: Vec::new(),
+            changed: vec![SystemTime::now(); config.instances.len()],
+            assigned: HashMap::new(),
+            params,
+            config,
+            interfaces,
+            route,
+            monitor,
+        };
+        shell.watch_routes();
+        shell.log_assigned();
+        shell.log_channels();
+        shell.add_static_addresses().await;
+        // Adverts that come while leftovers are removed wait in the sockets.
+        shell.open_sockets(SockpoolLog::None);
+        shell.router.start(Instant::now());
+        shell.drain().await;
+        shell.open_sockets(SockpoolLog::All);
+        (shell.params.report)(Report::Started);
+        Ok(shell)
+    }
+
+    /// Runs until told to stop.
+    pub(crate) async fn run(mut self) -> ExitReason {
+        loop {
+            let deadline = self.deadline();
+            let timer = async {
+                match deadline {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let wake = tokio::select! {
+                control = self.params.control.recv() => Wake::Control(control),
+                _ = self.sockets.readable() => Wake::Packets,
+                event = self.monitor.next() => Wake::Netlink(event),
+                event = next_of(&mut self.route_monitor) => Wake::Netlink(event),
+                progress = self.runner.next() => Wake::Script(progress),
+                () = timer => Wake::Timer,
+            };
+            match wake {
+                Wake::Control(Some(Control::Reload)) => self.reload().await,
+                Wake::Control(Some(Control::Stop) | None) => return self.stop().await,
+                Wake::Control(Some(dump)) => self.dump(dump),
+                Wake::Packets => self.receive(),
+                Wake::Netlink(event) => {
+                    if let Some(reason) = self.netlink_event(event).await {
+                        return reason;
+                    }
+                }
+                Wake::Script(progress) => self.script_progress(progress),
+                Wake::Timer => {}
+            }
+            self.drain().await;
+            self.timers().await;
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.router.poll_timeout().into_iter().chain(self.doomed.iter().map(|(at, _)| *at)).min()
+    }
+
+    /// Serves what is due, after what is already here was heard.
+    async fn timers(&mut self) {
+        let Some(late) = self.deadline().and_then(|at| Instant::now().checked_duration_since(at)) else {
+            return;
+        };
+        if late > self.config.global.min_auto_priority_delay {
+            normal!("A thread timer expired {}.{:06} seconds ago", late.as_secs(), late.subsec_micros());
+            let most = self.config.global.max_auto_priority.unwrap_or(0);
+            if let Ok(Some(priority)) = sys::scheduling::raise(most) {
+                normal!("Set realtime priority {priority}");
+            }
+        }
+        self.receive();
+        self.drain().await;
+        let now = Instant::now();
+        self.router.handle_timeout(now);
+        self.doomed.retain(|(at, run)| {
+            let due = *at <= now;
+            if due {
+                self.runner.signal(*run, ScriptSignal::Kill);
+            }
+            !due
+        });
+        self.drain().await;
+    }
+
+    fn receive(&mut self) {
+        let log_unknown = self.config.global.log_unknown_vrids;
+        self.sockets.receive(PACKETS_A_TURN, &mut self.router, log_unknown, |router, id, datagram| {
+            router.handle(Instant::now(), Input::Packet(id, datagram));
+        });
+    }
+
+    /// Carries out what the core wants, in order.
+    async fn drain(&mut self) {
+        while let Some(output) = self.router.poll_output() {
+            self.carry_out(output).await;
+        }
+    }
+
+    fn script_progress(&mut self, progress: Progress) {
+        match progress {
+            Progress::Started(run, pid) => {
+                if let Some(script) = self.tracked.get(&run) {
+                    self.router.handle(Instant::now(), Input::ScriptStarted(*script, pid));
+                }
+            }
+            Progress::Ended(run, result) => {
+                self.doomed.retain(|(_, doomed)| *doomed != run);
+                if let Some(script) = self.tracked.remove(&run) {
+                    self.router.handle(Instant::now(), Input::ScriptEnded(script, result));
+                }
+            }
+        }
+    }
+
+    fn open_sockets(&mut self, log: SockpoolLog) {
+        self.sockets.update(&self.config.instances, &self.router, &self.interfaces, log);
+    }
+
+    fn log_channels(&self) {
+        let mut families = [false, false];
+        for instance in &self.config.instances {
+            for address in instance.virtual_addresses.iter().chain(&instance.excluded_addresses) {
+                families[usize::from(address.address.is_ipv6())] = true;
+            }
+        }
+        if families[0] {
+            detail!("Registering gratuitous ARP shared channel");
+        }
+        if families[1] {
+            detail!("Registering gratuitous NDISC shared channel");
+        }
+    }
+
+    async fn add_static_addresses(&self) {
+        let specs: Vec<_> = self
+            .config
+            .static_addresses
+            .iter()
+            .filter_map(|address| addresses::spec(address, &self.interfaces))
+            .collect();
+        addresses::delete(&specs, addresses::Missing::Expected, &self.route).await;
+        addresses::add(&specs, &self.route).await;
+    }
+
+    async fn remove_static_addresses(&self) {
+        let specs: Vec<_> = self
+            .config
+            .static_addresses
+            .iter()
+            .filter_map(|address| addresses::spec(address, &self.interfaces))
+            .collect();
+        addresses::delete(&specs, addresses::Missing::Reported, &self.route).await;
+    }
+
+    /// Priority 0, addresses removed, STOP notified, one second for the kernel to leave its groups.
+    async fn stop(mut self) -> ExitReason {
+        self.runner.signal_all(ScriptSignal::Term);
+        let release =
+            if self.params.options.dont_release_vrrp { Release::Nothing } else { Release::Everything };
+        self.router.handle(Instant::now(), Input::Stop(release));
+        self.drain().await;
+        if release == Release::Everything {
+            self.remove_static_addresses().await;
+        }
+        self.sockets.close();
+        if !self.config.instances.is_empty() {
+            let until = tokio::time::Instant::now() + LINGER;
+            while tokio::time::timeout_at(until, self.runner.next()).await.is_ok() {}
+            self.runner.signal_all(ScriptSignal::Kill);
+        }
+        ExitReason::Stopped
+    }
+}
+
+/// Which socket pairs are logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SockpoolLog {
+    /// None; they will be.
+    None,
+    /// Those that were opened now.
+    New,
+    /// All of them.
+    All,
+}
+
+/// The next event of a monitor, never if there is none.
+async fn next_of(monitor: &mut Option<Monitor>) -> netlink::Event {
+    match monitor {
+        Some(monitor) => monitor.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn fatal(what: &str, error: &dyn std::fmt::Display) -> ExitReason {
+    ExitReason::Fatal(format!("{what}: {error}"))
+}
+
+async fn read_interfaces(interfaces: &mut Interfaces, route: &Route) -> Result<(), netlink::Error> {
+    let links = route.links().await?;
+    let addresses = route.addresses().await?;
+    interfaces.replace(links, addresses);
+    Ok(())
+}
+
+fn surroundings(
+    config: &Config,
+    router_config: &RouterConfig,
+    interfaces: &Interfaces,
+    addresses: &Addresses,
+    current: &[Option<IpAddr>],
+) -> Surroundings {
+    let source_of =
+        |index| source(config, index, interfaces, addresses, current.get(index).copied().flatten());
+    Surroundings {
+        links_up: router_config.links.iter().map(|name| interfaces.is_up(name)).collect(),
+        sources: (0..config.instances.len()).map(source_of).collect(),
+    }
+}
+
+/// The address an instance sends from: the configured one, else one of its interface that is not virtual.
+fn source(
+    config: &Config,
+    index: usize,
+    interfaces: &Interfaces,
+    addresses: &Addresses,
+    current: Option<IpAddr>,
+) -> Option<IpAddr> {
+    let instance = config.instances.get(index)?;
+    match instance.source {
+        Some(source) if instance.track_source => interfaces.has(source).then_some(source),
+        Some(source) => Some(source),
+        None => {
+            let is_virtual = |address| addresses.is_virtual(address);
+            interfaces.source(&instance.interface, setup::family(instance.family), current, is_virtual)
+        }
+    }
+}
+
+/// The address an interface announces with; none where ARP and neighbour discovery make no sense.
+fn announcing_mac(link: &netlink::Link) -> Option<[u8; MAC_LEN]> {
+    let mac: [u8; MAC_LEN] = link.hardware.as_slice().try_into().ok()?;
+    (!link.noarp && mac != [0; MAC_LEN]).then_some(mac)
+}
+
+/// The router flag of neighbour adverts.
+fn is_forwarding(interface: &str, address: IpAddr) -> bool {
+    address.is_ipv6()
+        && std::fs::read(format!("/proc/sys/net/ipv6/conf/{interface}/forwarding"))
+            .is_ok_and(|text| text.first() == Some(&b'1'))
+}
+
+fn kind(address: IpAddr) -> &'static str {
+    if address.is_ipv4() { "ARP" } else { "NA" }
+}

@@ -1,0 +1,216 @@
+//! What the kernel reports: links and addresses that come and go.
+
+use std::time::Instant;
+
+use keepalived_config::resolved::Address;
+use netlink::{Link, LinkAddress, Monitor};
+use vrrp::{Family, Input, InstanceId, LinkId};
+
+use super::{Shell, SockpoolLog, read_interfaces, source};
+use crate::ExitReason;
+use crate::addresses;
+use crate::log::{detail, normal};
+
+impl Shell {
+    pub(super) async fn netlink_event(&mut self, event: netlink::Event) -> Option<ExitReason> {
+        match event {
+            netlink::Event::Link(link) => self.link_reported(link),
+            netlink::Event::LinkGone(link) => {
+                if self.interfaces.remove_link(link.index).is_some() {
+                    if self.link_id(&link.name).is_some() {
+                        normal!("Interface {} deleted", link.name);
+                    }
+                    self.link_changed(&link.name);
+                    self.refresh_sources(None);
+                }
+            }
+            netlink::Event::Address(address) => {
+                self.interfaces.set_address(address);
+                self.source_changed(&address);
+            }
+            netlink::Event::AddressGone(address) => {
+                self.interfaces.remove_address(&address);
+                self.address_gone(address).await;
+                self.restore_static(&address).await;
+                self.source_changed(&address);
+            }
+            netlink::Event::RouteGone(gone) => {
+                for id in self.routes.lost(&gone, &self.interfaces) {
+                    self.router.handle(Instant::now(), Input::AddressLost(id));
+                    self.drain().await;
+                }
+            }
+            netlink::Event::Overrun => self.resynchronise().await,
+            netlink::Event::Closed => return Some(ExitReason::Fatal("the netlink socket was closed".into())),
+        }
+        None
+    }
+
+    pub(super) fn link_id(&self, name: &str) -> Option<LinkId> {
+        self.router.config().links.iter().position(|link| **link == *name).map(LinkId)
+    }
+
+    /// An interface appeared, changed its name or its flags.
+    fn link_reported(&mut self, link: Link) {
+        let name = link.name.clone();
+        let before = self.interfaces.set_link(link).map(|before| before.name);
+        if before.as_deref() != Some(&name) {
+            let is_used = self.link_id(&name).is_some();
+            if let Some(before) = before
+                && (is_used || self.link_id(&before).is_some())
+            {
+                normal!("Interface name has changed from {before} to {name}");
+                self.link_changed(&before);
+                normal!("Interface {name} added");
+            } else if is_used {
+                normal!("Interface {name} added");
+            }
+            self.refresh_sources(None);
+        }
+        self.link_changed(&name);
+    }
+
+    /// Tells the core whether an interface is up, and opens or closes sockets when it came or went.
+    pub(super) fn link_changed(&mut self, name: &str) {
+        let Some(id) = self.link_id(name) else { return };
+        let up = self.interfaces.is_up(name);
+        if self.router.link_is_up(id) == up {
+            return;
+        }
+        normal!("Netlink reports {name} {}", if up { "up" } else { "down" });
+        if up {
+            self.open_sockets(SockpoolLog::New);
+        }
+        self.router.handle(Instant::now(), Input::Link(id, up));
+    }
+
+    /// An address is gone: whose was it, and is it really gone?
+    pub(super) async fn address_gone(&mut self, gone: LinkAddress) {
+        let owners = self.addresses.owners(&gone, &self.interfaces);
+        if owners.is_empty() {
+            return;
+        }
+        // An event of our own earlier removal may come after we added the address again: ask the kernel.
+        if let Ok(addresses) = self.route.addresses().await {
+            let same = |known: &LinkAddress| {
+                (known.index, known.address, known.prefix) == (gone.index, gone.address, gone.prefix)
+            };
+            if addresses.iter().any(same) {
+                self.interfaces.set_address(gone);
+                return;
+            }
+        }
+        let interface = self.interfaces.by_index(gone.index).map_or("none", |link| &link.name);
+        normal!("Netlink reflector reports IP {} removed from {interface}", gone.address);
+        self.addresses.forget(&gone, &self.interfaces);
+        for owner in owners {
+            self.router.handle(Instant::now(), Input::AddressLost(owner));
+            self.drain().await;
+        }
+    }
+
+    /// Virtual addresses come and go by the hundred and are never sent from.
+    pub(super) fn source_changed(&mut self, address: &LinkAddress) {
+        if !self.addresses.is_virtual(address.address) {
+            self.refresh_sources(Some(address.index));
+        }
+    }
+
+    /// Opens or closes the socket that reports routes.
+    pub(super) fn watch_routes(&mut self) {
+        if !self.routes.any_tracked() {
+            self.route_monitor = None;
+        } else if self.route_monitor.is_none() {
+            match Monitor::routes() {
+                Ok(monitor) => self.route_monitor = Some(monitor),
+                Err(error) => normal!("Cannot watch routes: {error}"),
+            }
+        }
+    }
+
+    /// Static addresses stay as long as this process runs.
+    async fn restore_static(&self, gone: &LinkAddress) {
+        let is_gone = |address: &&Address| {
+            !address.no_track && (address.address, address.prefix) == (gone.address, gone.prefix)
+        };
+        let Some(address) = self.config.static_addresses.iter().find(is_gone) else { return };
+        let Some(spec) = addresses::spec(address, &self.interfaces) else { return };
+        if spec.index == gone.index {
+            normal!("Restoring deleted static address {}", addresses::text(address));
+            addresses::add(&[spec], &self.route).await;
+        }
+    }
+
+    /// Source addresses follow what interfaces have. `index`: only those of this interface.
+    pub(super) fn refresh_sources(&mut self, index: Option<u32>) {
+        let only = index.and_then(|index| self.interfaces.by_index(index)).map(|link| link.name.clone());
+        if index.is_some() && only.is_none() {
+            return;
+        }
+        self.log_assigned();
+        for position in 0..self.config.instances.len() {
+            let id = InstanceId(position);
+            let Some(instance) = self.config.instances.get(position) else { continue };
+            if only.as_ref().is_some_and(|only| *only != instance.interface) {
+                continue;
+            }
+            let current = self.router.instance(id).and_then(vrrp::instance::Instance::source);
+            let source = source(&self.config, position, &self.interfaces, &self.addresses, current);
+            if source != current {
+                self.router.handle(Instant::now(), Input::Source(id, source));
+            }
+            if source.is_some() && self.sockets.lacks(id) {
+                self.open_sockets(SockpoolLog::New);
+            }
+        }
+    }
+
+    /// Everything is read again after events were lost.
+    pub(super) async fn resynchronise(&mut self) {
+        detail!("Netlink: receive buffer overrun - reading all interfaces and addresses again");
+        if let Err(error) = read_interfaces(&mut self.interfaces, &self.route).await {
+            normal!("Netlink: error: {error}");
+            return;
+        }
+        for name in self.router.config().links.clone() {
+            self.link_changed(&name);
+        }
+        self.drain().await;
+        for position in 0..self.config.instances.len() {
+            let id = InstanceId(position);
+            let lost: Vec<LinkAddress> = self.addresses.missing(id, &self.interfaces);
+            for gone in lost {
+                self.address_gone(gone).await;
+            }
+        }
+        self.refresh_sources(None);
+    }
+
+    /// The first IPv4 address and the link-local address of each interface that instances use, when they changed.
+    pub(super) fn log_assigned(&mut self) {
+        let mut names: Vec<&str> = Vec::new();
+        for instance in &self.config.instances {
+            if !names.contains(&instance.interface.as_str()) {
+                names.push(&instance.interface);
+            }
+        }
+        for name in names {
+            for family in [Family::V4, Family::V6] {
+                let key = (name.to_string(), family);
+                let before = self.assigned.get(&key).copied();
+                let is_virtual = |address| self.addresses.is_virtual(address);
+                match (before, self.interfaces.source(name, family, before, is_virtual)) {
+                    (before, Some(address)) if before != Some(address) => {
+                        detail!("Assigned address {address} for interface {name}");
+                        self.assigned.insert(key, address);
+                    }
+                    (Some(address), None) => {
+                        detail!("Deassigned address {address} from interface {name}");
+                        self.assigned.remove(&key);
+                    }
+                    (None, None) | (_, Some(_)) => {}
+                }
+            }
+        }
+    }
+}

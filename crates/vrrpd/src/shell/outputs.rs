@@ -1,0 +1,116 @@
+//! Carrying out what the core wants.
+
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use vrrp::event::StateName;
+use vrrp::router::Who;
+use vrrp::{Family, InstanceId, Output, Vip};
+
+use super::{Shell, announcing_mac, is_forwarding, kind};
+use crate::log::{self, detail, normal};
+use crate::notify;
+
+impl Shell {
+    pub(super) async fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Log(event) => log::event(&event),
+            Output::Send { instance, destination, source, datagram } => {
+                self.send(instance, source, destination, &datagram)
+            }
+            Output::AddAddresses(id) => {
+                self.addresses.add(id, &self.interfaces, &self.route).await;
+                self.routes.add(id, &self.interfaces, &self.route).await;
+            }
+            Output::RemoveAddresses(id) => {
+                self.routes.remove(id, false, &self.interfaces, &self.route).await;
+                self.addresses.remove(id, &self.interfaces, &self.route).await;
+            }
+            Output::PurgeAddresses(id) => {
+                self.routes.remove(id, true, &self.interfaces, &self.route).await;
+                self.addresses.purge(id, &self.interfaces, &self.route).await;
+            }
+            Output::SendGarp(vip) => self.announce(vip),
+            Output::AnnounceSource(id) => self.announce_source(id),
+            Output::Notify { who, state, priority } => self.notify(who, state, priority),
+            Output::NotifyHeardLower(id) => {
+                let command = self
+                    .config
+                    .instances
+                    .get(id.0)
+                    .and_then(|instance| instance.notify.master_rx_lower_pri.clone());
+                if let Some(command) = command {
+                    self.runner.run(&command, Vec::new());
+                }
+            }
+            Output::NotifyPriority(_) => {}
+            Output::RunScript(id) => {
+                if let Some(script) = self.config.scripts.get(id.0) {
+                    let run = self.runner.run(&script.command, Vec::new());
+                    self.tracked.insert(run, id);
+                }
+            }
+            Output::SignalScript(id, signal) => {
+                for (run, _) in self.tracked.iter().filter(|(_, script)| **script == id) {
+                    self.runner.signal(*run, signal);
+                }
+            }
+        }
+    }
+
+    pub(super) fn send(&mut self, id: InstanceId, source: IpAddr, destination: IpAddr, datagram: &[u8]) {
+        if let Err(error) = self.sockets.send(id, source, destination, datagram) {
+            let name = self.config.instances.get(id.0).map_or("", |instance| &instance.name);
+            let errno = nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0));
+            // A full queue drops this advert only; the next one is due soon. A farewell through an interface that is
+            // down cannot succeed.
+            let up = self
+                .config
+                .instances
+                .get(id.0)
+                .is_some_and(|instance| self.interfaces.is_up(&instance.interface));
+            if up {
+                normal!("({name}): send advert error {} ({})", errno as i32, errno.desc());
+            }
+        }
+    }
+
+    pub(super) fn announce(&self, vip: Vip) {
+        let link = self.router.config().links.get(vip.link.0).and_then(|name| self.interfaces.by_name(name));
+        let Some(link) = link else { return };
+        if let Some(mac) = announcing_mac(link) {
+            let result =
+                self.announcer.announce(link.index, mac, vip.address, is_forwarding(&link.name, vip.address));
+            if let Err(error) = result {
+                normal!(
+                    "Error sending gratuitous {} on {} for {}: {error}",
+                    kind(vip.address),
+                    link.name,
+                    vip.address
+                );
+            }
+        }
+    }
+
+    pub(super) fn announce_source(&self, id: InstanceId) {
+        let Some(instance) = self.router.instance(id) else { return };
+        let (Some(source), Some(link)) = (instance.source(), instance.config().link) else { return };
+        let name = &instance.config().name;
+        match Family::of(source) {
+            Family::V4 => detail!("{name}: sending gratuitous ARP for {source}"),
+            Family::V6 => detail!("{name}: sending unsolicited Neighbour Advert for {source}"),
+        }
+        self.announce(Vip { address: source, link });
+    }
+
+    pub(super) fn notify(&mut self, who: Who, state: StateName, priority: u8) {
+        if let Who::Instance(id) = who
+            && let Some(changed) = self.changed.get_mut(id.0)
+        {
+            *changed = SystemTime::now();
+        }
+        for (command, arguments) in notify::scripts(&self.config, who, state, priority) {
+            self.runner.run(&command, arguments);
+        }
+    }
+}
