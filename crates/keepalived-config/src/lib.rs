@@ -1,4 +1,129 @@
 //! keepalived.conf: grammar, keyword registry, resolution.
-pub mod resolved;
+//!
+//! A configuration goes one way: files ([`System`]) to lines without includes, conditions and variables (`lines`), to words
+//! (`words`), to blocks (`tree`), to declarations (`registry`, `block`), to what runs ([`resolved::Config`], `resolve`). Each
+//! step reports what it finds as [`Message`]s and goes on, so that one reading shows every mistake.
+//!
+//! Nothing here touches the machine by itself and nothing prints.
 
+mod block;
+mod declared;
+#[cfg(test)]
+mod fake;
+mod lines;
+mod message;
+mod number;
+mod registry;
+mod resolve;
+pub mod resolved;
+mod system;
+mod tree;
+mod words;
+
+use std::path::Path;
+
+use config_text::{Severity, SourceMap};
+
+pub use block::keywords;
+pub use lines::ReadOptions;
+pub use message::{Message, Reader, Scope};
+pub use registry::KeywordInfo;
 pub use resolved::Config;
+pub use system::{FileKind, FileStatus, InterfaceStatus, ReadError, System};
+
+use message::Messages;
+use registry::Cx;
+
+/// Code of the message that scripts run without `enable_script_security`.
+pub const SCRIPT_SECURITY: &str = "script-security";
+
+/// What reading a configuration came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What can run; absent when something makes it impossible.
+    pub config: Option<Config>,
+    /// Whether there is anything for the VRRP child, even if it would refuse to run it.
+    pub has_vrrp: bool,
+    /// What there is to say, in order.
+    pub messages: Vec<Message>,
+    /// The files that were read.
+    pub sources: SourceMap,
+    /// A parameter was missing and nothing after it was read.
+    pub stopped: bool,
+}
+
+impl Outcome {
+    /// The exit status of `--config-test`.
+    pub fn test_status(&self) -> u8 {
+        let is_security = |m: &Message| m.diagnostic.code == SCRIPT_SECURITY;
+        if self.stopped {
+            return 2;
+        }
+        if self.messages.iter().any(is_security) {
+            return 6;
+        }
+        if self.lacks_file() {
+            return 6;
+        }
+        if self.messages.iter().any(|m| m.diagnostic.severity >= Severity::Warning) { 5 } else { 0 }
+    }
+
+    /// A file is missing that must be there.
+    pub fn lacks_file(&self) -> bool {
+        self.messages
+            .iter()
+            .any(|m| m.diagnostic.code == "file-missing" && m.diagnostic.severity == Severity::Alert)
+    }
+
+    /// Whether a daemon can run this: the first message that says no, if not.
+    pub fn refusal(&self) -> Option<&Message> {
+        self.messages.iter().find(|m| m.diagnostic.severity == Severity::Alert)
+    }
+
+    /// The log lines of one process. `detail`: those that `--config-test` leaves out, too.
+    pub fn lines(&self, reader: Reader, detail: bool) -> impl Iterator<Item = String> + '_ {
+        self.messages
+            .iter()
+            .filter(move |m| m.is_for(reader) && (detail || m.diagnostic.severity != Severity::Diag))
+            .map(move |m| m.text(&self.sources, reader))
+    }
+}
+
+/// Reads, checks and resolves a configuration.
+pub fn load(path: &Path, options: &ReadOptions, system: &dyn System) -> Outcome {
+    let mut messages = Messages::default();
+    let lines::Lines { sources, lines, notes } = lines::read(path, options, system);
+    let tree = tree::parse(&lines, notes);
+    let mut declared = declared::Declared::default();
+    let mut cx = Cx {
+        system,
+        messages: &mut messages,
+        scope: Scope::Every,
+        stopped: false,
+        missing_interface: false,
+        default_user: declared::DefaultUser::Unknown,
+        script_security: false,
+        scripts: Vec::new(),
+        default_interface: None,
+    };
+    registry::apply(&block::top::TABLES, &tree.nodes, &mut declared, &mut cx);
+    let (stopped, missing_interface) = (cx.stopped, cx.missing_interface);
+    if tree.missing_closes > 0 && !stopped {
+        let text = format!("There are {} missing '}}'s or extra '{{'s", tree.missing_closes);
+        messages.push(Scope::Every, Severity::Warning, "missing-brace", None, text);
+    }
+    let has_vrrp = tree.nodes.iter().any(starts_vrrp);
+    let config =
+        if stopped { None } else { resolve::resolve(declared, missing_interface, system, &mut messages) };
+    let messages = messages.into_list();
+    let refused = messages.iter().any(|m| m.diagnostic.severity == Severity::Alert);
+    Outcome { config: config.filter(|_| !refused), has_vrrp, messages, sources, stopped }
+}
+
+/// Whether a statement at top level is work for the VRRP child, however wrong it is.
+fn starts_vrrp(node: &tree::Node) -> bool {
+    matches!(node, tree::Node::Statement(s) if matches!(s.keyword().as_str(), "vrrp_instance" | "static_ipaddress"))
+}
+
+#[cfg(test)]
+mod tests;

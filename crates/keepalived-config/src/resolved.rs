@@ -55,8 +55,11 @@ pub struct GlobalDefs {
     pub script_user: Option<User>,
     /// `enable_script_security`: insecure scripts are not run.
     pub script_security: bool,
-    /// `max_auto_priority`: the highest realtime priority the event loop may give itself; `None` when absent.
+    /// `max_auto_priority`: the highest real-time priority the event loop gives itself when its timers run late;
+    /// 0 and less: none. `None` when absent.
     pub max_auto_priority: Option<i32>,
+    /// `min_auto_priority_delay`: how late a timer must be for that.
+    pub min_auto_priority_delay: Duration,
     /// `child_wait_time`: how long the parent waits for its children at stop.
     pub child_wait: Duration,
     /// `vrrp_priority`: nice value of the VRRP child.
@@ -67,6 +70,8 @@ pub struct GlobalDefs {
     pub vrrp_no_swap: bool,
     /// `vrrp_rlimit_rttime` in microseconds.
     pub vrrp_rlimit_rttime: u64,
+    /// `vrrp_cpu_affinity`: processors of the VRRP child; empty for all.
+    pub vrrp_processors: Vec<usize>,
 }
 
 impl Default for GlobalDefs {
@@ -84,11 +89,13 @@ impl Default for GlobalDefs {
             script_user: None,
             script_security: false,
             max_auto_priority: None,
+            min_auto_priority_delay: Duration::from_secs(1),
             child_wait: Duration::from_secs(5),
             vrrp_nice: None,
             vrrp_rt_priority: None,
             vrrp_no_swap: false,
             vrrp_rlimit_rttime: 10_000,
+            vrrp_processors: Vec::new(),
         }
     }
 }
@@ -156,6 +163,8 @@ pub struct VrrpInstance {
     pub virtual_addresses: Vec<Address>,
     /// `virtual_ipaddress_excluded`: added and removed with the others, never in adverts.
     pub excluded_addresses: Vec<Address>,
+    /// `virtual_routes`: added after the addresses, removed before them.
+    pub virtual_routes: Vec<VirtualRoute>,
     /// `track_script`.
     pub track_scripts: Vec<TrackedScript>,
     /// `track_interface`; the instance's own interface is not listed here.
@@ -260,7 +269,7 @@ pub struct VrrpScript {
     pub rise: u32,
     /// `fall`: failures in a row that make it bad.
     pub fall: u32,
-    /// `init_fail`: assumed to be failing before the first result.
+    /// `init_fail`: shown only, since the reference does not obey it for a script that is tracked.
     pub init_fail: bool,
 }
 
@@ -346,4 +355,50 @@ pub struct Address {
     pub no_track: bool,
     /// Preferred lifetime in seconds; `None` is forever. IPv6 /128 addresses get 0 ("deprecated") unless configured.
     pub preferred_lft: Option<u32>,
+}
+
+/// What a route does with packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteKind {
+    /// Sends them on.
+    Unicast,
+    /// Drops them.
+    Blackhole,
+    /// Drops them, host unreachable.
+    Unreachable,
+    /// Drops them, communication prohibited.
+    Prohibit,
+    /// Ends the lookup in this table.
+    Throw,
+}
+
+/// One line of `virtual_routes`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualRoute {
+    /// Its type.
+    pub kind: RouteKind,
+    /// Destination.
+    pub destination: IpAddr,
+    /// Prefix length of the destination; 0 is a default route.
+    pub prefix: u8,
+    /// `via`.
+    pub gateway: Option<IpAddr>,
+    /// `dev`.
+    pub device: Option<String>,
+    /// `src`.
+    pub source: Option<IpAddr>,
+    /// `metric`.
+    pub metric: Option<u32>,
+    /// `table`; the main one when absent.
+    pub table: Option<u32>,
+    /// `scope` as rtnetlink numbers it; what ip-route(8) would choose when absent.
+    pub scope: Option<u8>,
+    /// `protocol` as rtnetlink numbers it; 18, keepalived.
+    pub protocol: u8,
+    /// `onlink`.
+    pub onlink: bool,
+    /// `mtu`.
+    pub mtu: Option<u32>,
+    /// `no_track`: its loss and its device's state are ignored.
+    pub no_track: bool,
 }

@@ -1,0 +1,569 @@
+//! `vrrp_instance`. keepalived.conf(5), "VRRP instance(s)".
+
+use std::net::IpAddr;
+
+use crate::declared::{InstanceDecl, NotifyDecl};
+use crate::registry::{Cx, Keyword, Set, list_of, refused};
+use crate::resolved::{Address, Family, UnicastPeer};
+use crate::tree::{Block, Statement};
+
+use super::address;
+use super::authentication::authentication;
+use super::notify::{self, Notifies};
+use super::route;
+use super::track;
+
+impl Notifies for InstanceDecl {
+    fn notify(&mut self) -> &mut NotifyDecl {
+        &mut self.notify
+    }
+}
+
+fn family_of(ip: IpAddr) -> Family {
+    if ip.is_ipv4() { Family::V4 } else { Family::V6 }
+}
+
+fn state(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let state = line.text(1).unwrap_or_default();
+    instance.state_master = state == "MASTER";
+    if state != "MASTER" && state != "BACKUP" {
+        let text = format!("({}) unknown state '{state}', defaulting to BACKUP", instance.name);
+        cx.warn(line.span, "state", text);
+    }
+}
+
+fn interface(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let interface = line.text(1).unwrap_or_default();
+    match cx.system.interface(&interface) {
+        Some(status) if status.loopback => {
+            let text = format!(
+                "({}) cannot use a loopback interface ({interface}) for vrrp - ignoring",
+                instance.name
+            );
+            cx.warn(line.span, "interface", text);
+            return;
+        }
+        Some(_) => {}
+        None => {
+            cx.missing_interface = true;
+            let text =
+                format!("WARNING - interface {interface} for vrrp_instance {} doesn't exist", instance.name);
+            cx.warn(line.span, "missing-interface", text);
+        }
+    }
+    instance.interface = Some(interface);
+}
+
+fn virtual_router_id(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let text = line.text(1).unwrap_or_default();
+    match cx.unsigned(line.span, &text, 1, 255).and_then(|n| u8::try_from(n).ok()) {
+        Some(id) => instance.virtual_router_id = Some(id),
+        None => {
+            let text = format!("({}): VRID '{text}' not valid - must be between 1 & 255", instance.name);
+            cx.warn(line.span, "virtual-router-id", text);
+        }
+    }
+}
+
+fn priority(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let text = line.text(1).unwrap_or_default();
+    instance.priority = cx.unsigned(line.span, &text, 1, 255).and_then(|n| u8::try_from(n).ok());
+    if instance.priority.is_none() {
+        let name = &instance.name;
+        let text = format!("({name}) Priority not valid! must be between 1 & 255. Using default 100");
+        cx.warn(line.span, "priority", text);
+        instance.priority = Some(100);
+    }
+}
+
+fn advert_int(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let text = line.text(1).unwrap_or_default();
+    match cx.seconds(line.span, &text, 10_000, 255_000_000) {
+        Some(interval) => instance.advert_int = Some(interval),
+        None => {
+            let text =
+                format!("({}) Advert interval ({text}) not valid! Must be > 0 - ignoring", instance.name);
+            cx.warn(line.span, "advert-int", text);
+        }
+    }
+}
+
+fn version(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let text = line.text(1).unwrap_or_default();
+    match cx.unsigned(line.span, &text, 2, 3) {
+        Some(2) if instance.family == Some(Family::V6) => {
+            let name = &instance.name;
+            let deduced = instance.version.unwrap_or(0);
+            let text = format!(
+                "({name}) vrrp_version 2 conflicts with configured or deduced version {deduced}; ignoring."
+            );
+            cx.warn(line.span, "version", text);
+        }
+        Some(version) => instance.version = Some(version),
+        None => cx.warn(line.span, "version", format!("({}): Version must be either 2 or 3", instance.name)),
+    }
+}
+
+fn native_ipv6(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    if instance.family == Some(Family::V4) {
+        let text = format!("({}) Cannot specify native_ipv6 with IPv4 addresses", instance.name);
+        cx.warn(line.span, "native-ipv6", text);
+        return;
+    }
+    instance.family = Some(Family::V6);
+}
+
+fn virtual_ipaddress(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    for line in list_of(block, cx) {
+        let Some(address) = address::parse(line, cx) else { continue };
+        let family = family_of(address.address);
+        if instance.family.is_some_and(|f| f != family) {
+            let shown = line.keyword();
+            let text =
+                format!("({}): address family must match VRRP instance [{shown}] - ignoring", instance.name);
+            cx.warn(line.span, "family", text);
+            continue;
+        }
+        if same(&instance.addresses, &address) {
+            let text = format!("({}): VIP duplicates a VIP {} - ignoring", instance.name, line.keyword());
+            cx.warn(line.span, "duplicate-address", text);
+            continue;
+        }
+        instance.family = Some(family);
+        instance.addresses.push(address);
+    }
+}
+
+fn virtual_routes(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    for line in list_of(block, cx) {
+        instance.routes.extend(route::parse(line, cx));
+    }
+}
+
+fn virtual_ipaddress_excluded(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    for line in list_of(block, cx) {
+        let Some(address) = address::parse(line, cx) else { continue };
+        let other = match (same(&instance.addresses, &address), same(&instance.excluded, &address)) {
+            (true, _) => "a VIP",
+            (false, true) => "an excluded VIP",
+            (false, false) => {
+                instance.excluded.push(address);
+                continue;
+            }
+        };
+        let text =
+            format!("({}): Excluded VIP duplicates {other} {} - ignoring", instance.name, line.keyword());
+        cx.warn(line.span, "duplicate-address", text);
+    }
+}
+
+/// Prefix and device make no difference.
+fn same(list: &[Address], address: &Address) -> bool {
+    list.iter().any(|a| a.address == address.address)
+}
+
+fn track_script(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    track::scripts(&instance.name, &mut instance.track_scripts, block, cx);
+}
+
+fn track_interface(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    track::interfaces(&instance.name, &mut instance.track_interfaces, block, cx);
+}
+
+fn preempt(instance: &mut InstanceDecl, _: &Statement, _: &mut Cx<'_>) {
+    instance.nopreempt = false;
+}
+
+fn preempt_delay(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let text = line.text(1).unwrap_or_default();
+    match cx.seconds(line.span, &text, 0, 1_000_000_000) {
+        Some(delay) => instance.preempt_delay = Some(delay),
+        None if text.parse::<f64>().is_ok() => {
+            let text = format!("({}) Preempt_delay not valid! must be between 0-1000", instance.name);
+            cx.warn(line.span, "preempt-delay", text);
+        }
+        None => {}
+    }
+}
+
+/// A source address. The family of an instance is that of its first address or source.
+fn source_address(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let text = line.text(1).unwrap_or_default();
+    let name = &instance.name;
+    let Ok(ip) = text.parse::<IpAddr>() else {
+        let text =
+            format!("Configuration error: VRRP instance[{name}] malformed src address[{text}]. Skipping...");
+        cx.warn(line.span, "source-address", text);
+        return;
+    };
+    if instance.family.is_some_and(|f| f != family_of(ip)) {
+        let text = format!(
+            "Configuration error: VRRP instance[{name}] and src address[{text}] MUST be of the same family !!! Skipping..."
+        );
+        cx.warn(line.span, "family", text);
+        return;
+    }
+    instance.family = Some(family_of(ip));
+    instance.source = Some(ip);
+}
+
+fn mcast_dst_ip(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let text = line.text(1).unwrap_or_default();
+    match text.parse::<IpAddr>() {
+        Ok(ip) if ip.is_multicast() => instance.mcast_group = Some(ip),
+        Ok(_) => {
+            let text = format!("({}) mcast_dst_ip {text} not multicast. Skipping...", instance.name);
+            cx.warn(line.span, "mcast-dst-ip", text);
+        }
+        Err(_) => {
+            let text = format!("({}) malformed mcast_dst_ip {text}. Skipping...", instance.name);
+            cx.warn(line.span, "mcast-dst-ip", text);
+        }
+    }
+}
+
+fn unicast_peer(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    for line in list_of(block, cx) {
+        let text = line.keyword();
+        let name = instance.name.clone();
+        let Ok(address) = text.parse::<IpAddr>() else {
+            let text = format!(
+                "Configuration error: VRRP instance[{name}] malformed unicast peer address[{text}]. Skipping..."
+            );
+            cx.warn(line.span, "unicast-peer", text);
+            continue;
+        };
+        if instance.family.is_some_and(|f| f != family_of(address)) {
+            let text = format!(
+                "Configuration error: VRRP instance[{name}] and unicast peer address[{text}] MUST be of the same family !!! Skipping..."
+            );
+            cx.warn(line.span, "family", text);
+            continue;
+        }
+        instance.family = Some(family_of(address));
+        let mut peer = UnicastPeer { address, min_ttl: 0, max_ttl: 255 };
+        let mut at = 1;
+        while let Some(option) = line.text(at) {
+            let Some(value) = line.text(at + 1) else {
+                cx.warn(line.span, "unicast-peer", format!("({name}) {text} - {option} is missing a value"));
+                break;
+            };
+            at += 2;
+            let ttl = match option.as_str() {
+                "min_ttl" => &mut peer.min_ttl,
+                "max_ttl" => &mut peer.max_ttl,
+                _ => {
+                    let text = format!("({name}) {text} - unknown unicast_peer option {option}");
+                    cx.warn(line.span, "unicast-peer", text);
+                    continue;
+                }
+            };
+            if let Some(value) = cx.unsigned(line.span, &value, 0, 255).and_then(|n| u8::try_from(n).ok()) {
+                *ttl = value;
+            }
+        }
+        if peer.min_ttl > peer.max_ttl {
+            let text = format!(
+                "({name}) {text} - min_ttl {} > max_ttl {} - all packets will be discarded",
+                peer.min_ttl, peer.max_ttl
+            );
+            cx.warn(line.span, "unicast-peer", text);
+        }
+        if instance.unicast_peers.iter().any(|p| p.address == address) {
+            cx.warn(line.span, "unicast-peer", format!("({name}) {text} - duplicate unicast_peer"));
+            continue;
+        }
+        instance.unicast_peers.push(peer);
+    }
+}
+
+fn debug(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let Some(text) = line.text(1) else {
+        instance.debug = Some(4);
+        return;
+    };
+    match cx.unsigned(line.span, &text, 0, 4) {
+        Some(level) => instance.debug = Some(level),
+        None => {
+            let text = format!("({}) Debug value '{text}' not valid; must be between 0-4", instance.name);
+            cx.warn(line.span, "debug", text);
+        }
+    }
+}
+
+/// `accept`: packets to the virtual addresses are taken, which is the default and the only thing obeyed.
+fn accept(_: &mut InstanceDecl, _: &Statement, _: &mut Cx<'_>) {}
+
+/// `strict_mode`, `smtp_alert` and their kind: off is obeyed, on is not implemented.
+fn only_off(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let value = line.text(1);
+    match value.as_deref().map_or(Some(true), crate::number::boolean) {
+        Some(false) => {}
+        Some(true) => cx.not_implemented(line.span, &line.keyword()),
+        None => {
+            let value = value.unwrap_or_default();
+            let text = format!("({}) invalid {} {value} specified", instance.name, line.keyword());
+            cx.warn(line.span, "boolean", text);
+        }
+    }
+}
+
+fn linkbeat(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let name = &instance.name;
+    let text = format!(
+        "({name}) 'linkbeat_use_polling' in vrrp instance deprecated - use linkbeat_interfaces block"
+    );
+    cx.warn(line.span, "deprecated", text);
+    cx.not_implemented(line.span, "linkbeat_use_polling");
+}
+
+const fn kw(
+    name: &'static str,
+    set: fn(&mut InstanceDecl, &Statement, &mut Cx<'_>),
+    doc: &'static str,
+) -> Keyword<InstanceDecl> {
+    Keyword { name, parameters: 1, set: Set::Custom(set), doc }
+}
+
+const fn block(
+    name: &'static str,
+    set: fn(&mut InstanceDecl, &Statement, &Block, &mut Cx<'_>),
+    doc: &'static str,
+) -> Keyword<InstanceDecl> {
+    Keyword { name, parameters: 0, set: Set::Block(set), doc }
+}
+
+const fn flag(
+    name: &'static str,
+    field: fn(&mut InstanceDecl) -> &mut bool,
+    doc: &'static str,
+) -> Keyword<InstanceDecl> {
+    Keyword { name, parameters: 0, set: Set::Flag(field), doc }
+}
+
+const fn switch(
+    name: &'static str,
+    field: fn(&mut InstanceDecl) -> &mut Option<bool>,
+    bad: &'static str,
+    doc: &'static str,
+) -> Keyword<InstanceDecl> {
+    Keyword { name, parameters: 0, set: Set::Bool { field, bad }, doc }
+}
+
+const fn count(
+    name: &'static str,
+    field: fn(&mut InstanceDecl) -> &mut Option<u32>,
+    bad: &'static str,
+    doc: &'static str,
+) -> Keyword<InstanceDecl> {
+    Keyword { name, parameters: 1, set: Set::Unsigned { field, min: 0, max: u32::MAX, bad }, doc }
+}
+
+const ELECTION: &[Keyword<InstanceDecl>] = &[
+    kw("state", state, "MASTER or BACKUP: the state wanted at start."),
+    kw("interface", interface, "Interface that adverts use, and virtual addresses without dev."),
+    kw("virtual_router_id", virtual_router_id, "The VRID, 1 to 255."),
+    kw("priority", priority, "Base priority, 1 to 255; 100. 255 owns the addresses."),
+    kw("advert_int", advert_int, "Seconds between adverts; 1."),
+    kw("version", version, "VRRP version, 2 or 3."),
+    Keyword { name: "native_ipv6", parameters: 0, set: Set::Custom(native_ipv6), doc: "Adverts use IPv6." },
+    block("authentication", authentication, "How VRRPv2 adverts are authenticated."),
+    flag("nopreempt", |i| &mut i.nopreempt, "Leave a lower-priority master alone."),
+    Keyword {
+        name: "preempt",
+        parameters: 0,
+        set: Set::Custom(preempt),
+        doc: "Take over from a lower-priority master; default.",
+    },
+    kw("preempt_delay", preempt_delay, "Seconds to leave a lower-priority master alone."),
+    Keyword {
+        name: "down_timer_adverts",
+        parameters: 1,
+        set: Set::Unsigned {
+            field: |i| &mut i.down_timer_adverts,
+            min: 1,
+            max: 100,
+            bad: "({n}): Invalid down_timer_adverts [1:100] '{v}'",
+        },
+        doc: "Adverts missed until the master counts as down; 3.",
+    },
+    switch(
+        "lower_prio_no_advert",
+        |i| &mut i.lower_prio_no_advert,
+        "({n}) invalid lower_prio_no_advert {v} specified",
+        "Do not answer adverts of a lower priority.",
+    ),
+    switch(
+        "higher_prio_send_advert",
+        |i| &mut i.higher_prio_send_advert,
+        "({n}) invalid higher_prio_send_advert {v} specified",
+        "Answer an advert of a higher priority before stepping down.",
+    ),
+    switch(
+        "skip_check_adv_addr",
+        |i| &mut i.skip_check_adv_addr,
+        "({n}) invalid skip_check_adv_addr {v} specified",
+        "Do not compare the addresses of every advert of the same master.",
+    ),
+    switch(
+        "owner_ignore_adverts",
+        |i| &mut i.owner_ignore_adverts,
+        "({n}) invalid owner_ignore_adverts {v} specified",
+        "The address owner ignores adverts.",
+    ),
+    switch(
+        "v3_checksum_as_v2",
+        |i| &mut i.v3_checksum_as_v2,
+        "({n}) invalid v3_checksum_as_v2 {v} specified",
+        "No pseudo header in VRRPv3 checksums over IPv4.",
+    ),
+    Keyword {
+        name: "accept",
+        parameters: 0,
+        set: Set::Custom(accept),
+        doc: "Take packets to the virtual addresses; default.",
+    },
+    Keyword {
+        name: "strict_mode",
+        parameters: 0,
+        set: Set::Custom(only_off),
+        doc: "Strict adherence to the RFC; only off.",
+    },
+];
+
+const ADDRESSES: &[Keyword<InstanceDecl>] = &[
+    block("virtual_ipaddress", virtual_ipaddress, "The virtual addresses, which adverts carry."),
+    block(
+        "virtual_ipaddress_excluded",
+        virtual_ipaddress_excluded,
+        "Virtual addresses that adverts do not carry.",
+    ),
+    block("virtual_routes", virtual_routes, "Routes that are there while master."),
+    flag("no_virtual_ipaddress", |i| &mut i.no_virtual_address, "There are no virtual addresses on purpose."),
+    kw("mcast_src_ip", source_address, "Source address of adverts."),
+    kw("unicast_src_ip", source_address, "Source address of unicast adverts."),
+    kw("mcast_dst_ip", mcast_dst_ip, "Multicast group of this instance."),
+    flag("track_src_ip", |i| &mut i.track_source, "Losing the source address is a fault."),
+    block("unicast_peer", unicast_peer, "Send adverts to these addresses instead of the multicast group."),
+    flag("check_unicast_src", |i| &mut i.check_unicast_src, "Drop unicast adverts of others than the peers."),
+    Keyword {
+        name: "unicast_ttl",
+        parameters: 1,
+        set: Set::Unsigned {
+            field: |i| &mut i.unicast_ttl,
+            min: 0,
+            max: 255,
+            bad: "({n}): TTL '{v}' not valid - must be between 0 & 255",
+        },
+        doc: "TTL of unicast adverts; 255.",
+    },
+    count(
+        "garp_master_delay",
+        |i| &mut i.garp.master_delay,
+        "({n}): garp_master_delay '{v}' invalid - ignoring",
+        "Seconds to the second burst of gratuitous ARPs; 5.",
+    ),
+    Keyword {
+        name: "garp_master_repeat",
+        parameters: 1,
+        set: Set::AtLeastOne {
+            field: |i| &mut i.garp.master_repeat,
+            bad: "({n}): garp_master_repeat '{v}' invalid - ignoring",
+            zero: "({n}): garp_master_repeat must be greater than 0, setting to 1",
+        },
+        doc: "Gratuitous ARPs of a burst; 5.",
+    },
+    count(
+        "garp_master_refresh",
+        |i| &mut i.garp.master_refresh,
+        "({n}): Invalid garp_master_refresh '{v}' - ignoring",
+        "Seconds between refreshing bursts; 0 for none.",
+    ),
+    Keyword {
+        name: "garp_master_refresh_repeat",
+        parameters: 1,
+        set: Set::AtLeastOne {
+            field: |i| &mut i.garp.master_refresh_repeat,
+            bad: "({n}): garp_master_refresh_repeat '{v}' invalid - ignoring",
+            zero: "({n}): garp_master_refresh_repeat must be greater than 0, setting to 1",
+        },
+        doc: "Gratuitous ARPs of a refreshing burst; 1.",
+    },
+    count(
+        "garp_lower_prio_delay",
+        |i| &mut i.garp.lower_prio_delay,
+        "({n}): garp_lower_prio_delay '{v}' invalid - ignoring",
+        "Seconds to the second burst after an advert of a lower priority.",
+    ),
+    count(
+        "garp_lower_prio_repeat",
+        |i| &mut i.garp.lower_prio_repeat,
+        "({n}): Invalid garp_lower_prio_repeat '{v}'",
+        "Gratuitous ARPs of a burst after an advert of a lower priority.",
+    ),
+];
+
+const EVENTS: &[Keyword<InstanceDecl>] = &[
+    block("track_script", track_script, "Scripts whose results change the priority or the state."),
+    block("track_interface", track_interface, "Interfaces whose state changes the priority or the state."),
+    flag("dont_track_primary", |i| &mut i.dont_track_primary, "The own interface going down is no fault."),
+    kw("notify_master", notify::master, "Run on becoming MASTER."),
+    kw("notify_backup", notify::backup, "Run on becoming BACKUP."),
+    kw("notify_fault", notify::fault, "Run on becoming FAULT."),
+    kw("notify_stop", notify::stop, "Run at stop."),
+    kw("notify", notify::any, "Run on any change, with kind, name, state and priority appended."),
+    kw(
+        "notify_master_rx_lower_pri",
+        notify::rx_lower,
+        "Run when a master receives an advert of a lower priority.",
+    ),
+    Keyword {
+        name: "notify_deleted",
+        parameters: 0,
+        set: Set::Custom(notify::deleted),
+        doc: "Notify DELETED instead of FAULT when a reload removes the instance.",
+    },
+    Keyword { name: "debug", parameters: 0, set: Set::Custom(debug), doc: "Debug level, 0 to 4." },
+    Keyword {
+        name: "smtp_alert",
+        parameters: 0,
+        set: Set::Custom(only_off),
+        doc: "Mail on changes; only off.",
+    },
+    Keyword {
+        name: "notify_priority_changes",
+        parameters: 0,
+        set: Set::Custom(only_off),
+        doc: "Write priority changes to the FIFOs; only off.",
+    },
+    Keyword {
+        name: "linkbeat_use_polling",
+        parameters: 0,
+        set: Set::Custom(linkbeat),
+        doc: "Deprecated; not implemented yet.",
+    },
+];
+
+const REFUSED: &[Keyword<InstanceDecl>] = &refused![
+    "use_vmac",
+    "use_vmac_addr",
+    "vmac_xmit_base",
+    "use_ipvlan",
+    "unicast_fault_no_peer",
+    "old_unicast_checksum",
+    "vrf",
+    "track_file",
+    "track_process",
+    "track_bfd",
+    "promote_secondaries",
+    "virtual_rules",
+    "no_accept",
+    "lvs_sync_daemon_interface",
+    "timer_expired_backup",
+    "thread_timer_expired",
+    "garp_extra_if",
+    "vmac_garp_intvl",
+    "kernel_rx_buf_size",
+];
+
+pub(crate) const TABLES: [&[Keyword<InstanceDecl>]; 4] = [ELECTION, ADDRESSES, EVENTS, REFUSED];

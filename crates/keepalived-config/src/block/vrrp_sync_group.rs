@@ -1,0 +1,96 @@
+//! `vrrp_sync_group`. keepalived.conf(5), "VRRP synchronization group(s)".
+
+use crate::declared::{GroupDecl, NotifyDecl};
+use crate::registry::{Cx, Keyword, Set, list_of, refused};
+use crate::tree::{Block, Statement};
+
+use super::notify::{self, Notifies};
+use super::track;
+
+impl Notifies for GroupDecl {
+    fn notify(&mut self) -> &mut NotifyDecl {
+        &mut self.notify
+    }
+}
+
+fn group(group: &mut GroupDecl, line: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    let members: Vec<String> =
+        list_of(block, cx).iter().flat_map(|s| s.words.iter().map(|w| w.word.lossy())).collect();
+    if members.is_empty() {
+        let at = block.close.unwrap_or(line.span);
+        cx.warn(at, "sync-group", format!("Warning - sync group {} has empty group block", group.name));
+        return;
+    }
+    group.members.get_or_insert_default().extend(members);
+}
+
+fn track_script(group: &mut GroupDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    track::scripts(&group.name, &mut group.track_scripts, block, cx);
+}
+
+fn track_interface(group: &mut GroupDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    track::interfaces(&group.name, &mut group.track_interfaces, block, cx);
+}
+
+const OBEYED: [Keyword<GroupDecl>; 9] = [
+    Keyword {
+        name: "group",
+        parameters: 0,
+        set: Set::Block(group),
+        doc: "Names of the instances that move together.",
+    },
+    Keyword {
+        name: "track_script",
+        parameters: 0,
+        set: Set::Block(track_script),
+        doc: "Scripts that every member tracks.",
+    },
+    Keyword {
+        name: "track_interface",
+        parameters: 0,
+        set: Set::Block(track_interface),
+        doc: "Interfaces that every member tracks.",
+    },
+    Keyword {
+        name: "notify_master",
+        parameters: 1,
+        set: Set::Custom(notify::master),
+        doc: "Run on becoming MASTER.",
+    },
+    Keyword {
+        name: "notify_backup",
+        parameters: 1,
+        set: Set::Custom(notify::backup),
+        doc: "Run on becoming BACKUP.",
+    },
+    Keyword {
+        name: "notify_fault",
+        parameters: 1,
+        set: Set::Custom(notify::fault),
+        doc: "Run on becoming FAULT.",
+    },
+    Keyword { name: "notify_stop", parameters: 1, set: Set::Custom(notify::stop), doc: "Run at stop." },
+    Keyword {
+        name: "notify",
+        parameters: 1,
+        set: Set::Custom(notify::any),
+        doc: "Run on any change, with its name appended.",
+    },
+    Keyword {
+        name: "sync_group_tracking_weight",
+        parameters: 0,
+        set: Set::Flag(|g| &mut g.tracking_weight),
+        doc: "Members keep the weights of what they track.",
+    },
+];
+
+const REFUSED: [Keyword<GroupDecl>; 6] = refused![
+    "track_file",
+    "track_process",
+    "track_bfd",
+    "smtp_alert",
+    "global_tracking",
+    "notify_priority_changes"
+];
+
+pub(crate) const TABLES: [&[Keyword<GroupDecl>]; 2] = [&OBEYED, &REFUSED];

@@ -1,0 +1,155 @@
+//! `vrrp_sync_group`: members, and what tracking in a group means for them.
+
+use std::collections::HashMap;
+
+use crate::declared::GroupDecl;
+use crate::resolved::{Config, Notify, SyncGroup};
+
+use super::Resolver;
+use super::instance;
+
+/// A group whose scripts are checked.
+pub(crate) struct Draft {
+    declared: GroupDecl,
+    notify: Notify,
+}
+
+impl Draft {
+    pub(crate) fn new(mut declared: GroupDecl, rx: &mut Resolver<'_>) -> Self {
+        let notify = rx.notify(std::mem::take(&mut declared.notify));
+        Self { declared, notify }
+    }
+}
+
+/// Finds the members and drops the weights that members may not have.
+pub(crate) fn resolve(
+    drafts: Vec<Draft>,
+    instances: &mut [instance::Draft],
+    usable: &[String],
+    rx: &mut Resolver<'_>,
+) -> Vec<SyncGroup> {
+    let mut groups: Vec<SyncGroup> = Vec::new();
+    let places: HashMap<String, usize> =
+        instances.iter().enumerate().map(|(index, i)| (i.declared.name.clone(), index)).collect();
+    for Draft { declared, notify } in drafts {
+        let name = declared.name;
+        let mut members = Vec::new();
+        for member in declared.members.unwrap_or_default() {
+            let Some(&index) = places.get(&member) else {
+                let text = format!(
+                    "Virtual router {member} specified in sync group {name} doesn't exist - ignoring"
+                );
+                rx.warn("sync-group", text);
+                continue;
+            };
+            let Some(draft) = instances.get_mut(index) else { continue };
+            if draft.sync_group.is_some() {
+                let text = format!(
+                    "Virtual router {member} cannot exist in more than one sync group; ignoring {name}"
+                );
+                rx.warn("sync-group", text);
+                continue;
+            }
+            draft.sync_group = Some(groups.len());
+            members.push(index);
+        }
+        if members.is_empty() {
+            let text = format!(
+                "Sync group {name}, no matching virtual router found in group declaration - removing"
+            );
+            rx.warn("sync-group", text);
+            continue;
+        }
+        if members.len() == 1 {
+            let text =
+                format!("Sync group {name} has only 1 virtual router(s) - this probably isn't what you want");
+            rx.warn("sync-group", text);
+        }
+        for &member in &members {
+            if let Some(draft) = instances.get_mut(member) {
+                draft.keeps_weights = declared.tracking_weight;
+            }
+        }
+        groups.push(SyncGroup {
+            track_scripts: instance::track_scripts(&declared.track_scripts, usable),
+            track_interfaces: declared.track_interfaces,
+            name,
+            members,
+            notify,
+        });
+    }
+    groups
+}
+
+/// Gives each member what its group tracks, and checks what only finished members show.
+pub(crate) fn after_members(config: &mut Config, rx: &mut Resolver<'_>) {
+    for group in &mut config.sync_groups {
+        let owners = group
+            .members
+            .iter()
+            .filter(|m| config.instances.get(**m).is_some_and(|i| i.priority == 255))
+            .count();
+        if owners > 0 && owners < group.members.len() {
+            let name = &group.name;
+            let text = format!(
+                "Sync group {name} has some member(s) as address owner and some not as address owner. This won't work."
+            );
+            rx.remark(text);
+        }
+        if owners > 0 {
+            for tracked in group.track_scripts.iter_mut().filter(|t| t.weight != 0) {
+                let script = config.scripts.get(tracked.script).map(|s| s.name.as_str()).unwrap_or_default();
+                let text = format!(
+                    "({}) Cannot have weighted track script '{script}' with member having priority 255 - clearing weight",
+                    group.name
+                );
+                rx.warn("sync-group", text);
+                tracked.weight = 0;
+            }
+            for tracked in group.track_interfaces.iter_mut().filter(|t| t.weight != 0) {
+                let text = format!(
+                    "({}) Cannot have weighted track interface '{}' with member having priority 255 - clearing weight",
+                    group.name, tracked.name
+                );
+                rx.warn("sync-group", text);
+                tracked.weight = 0;
+            }
+        }
+        for &member in &group.members {
+            let Some(instance) = config.instances.get_mut(member) else { continue };
+            let both = |what: &str, name: &str, rx: &mut Resolver<'_>| {
+                let text = format!(
+                    "({}) {what} {name} is configured on VRRP instance and sync group. Remove vrrp instance or sync group config",
+                    instance.name
+                );
+                rx.warn("sync-group", text);
+            };
+            for tracked in &group.track_scripts {
+                if instance.track_scripts.iter().any(|t| t.script == tracked.script) {
+                    let script =
+                        config.scripts.get(tracked.script).map(|s| s.name.as_str()).unwrap_or_default();
+                    both("track_script", script, rx);
+                }
+            }
+            for tracked in &group.track_interfaces {
+                if instance.track_interfaces.iter().any(|t| t.name == tracked.name) {
+                    both("track_interface", &tracked.name, rx);
+                }
+            }
+            for tracked in &group.track_scripts {
+                match instance.track_scripts.iter_mut().find(|t| t.script == tracked.script) {
+                    // The group's weight wins unless the instance's makes failing a fault.
+                    Some(own) if own.weight != 0 => *own = *tracked,
+                    Some(_) => {}
+                    None => instance.track_scripts.push(*tracked),
+                }
+            }
+            for tracked in &group.track_interfaces {
+                let known = instance.track_interfaces.iter().any(|t| t.name == tracked.name);
+                if !known && tracked.name != instance.interface {
+                    instance.track_interfaces.push(tracked.clone());
+                }
+            }
+        }
+    }
+}

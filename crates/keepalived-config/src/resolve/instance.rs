@@ -1,0 +1,337 @@
+//! `vrrp_instance`: what its settings come to together.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::declared::{AuthKind, GlobalDecl, InstanceDecl, TrackedScriptDecl};
+use crate::resolved::{Address, Auth, Family, GlobalDefs, Notify, TrackedScript, Version, VrrpInstance};
+
+use super::Resolver;
+
+/// Longest interval that VRRPv3 can carry: 12 bits of centiseconds.
+const V3_INTERVAL_MAX: Duration = Duration::from_millis(40_950);
+
+/// Whether an instance has what nothing can stand in for.
+pub(crate) fn identified(instance: &InstanceDecl, rx: &mut Resolver<'_>) -> bool {
+    if instance.virtual_router_id.is_none() {
+        rx.refuse("virtual-router-id", format!("({}) the virtual router id must be set", instance.name));
+        return false;
+    }
+    if instance.interface.is_none() {
+        rx.refuse("interface", format!("({}) Unknown interface!", instance.name));
+        return false;
+    }
+    true
+}
+
+/// An instance whose scripts are checked but whose group is not known yet.
+pub(crate) struct Draft {
+    pub(crate) declared: InstanceDecl,
+    pub(crate) notify: Notify,
+    pub(crate) sync_group: Option<usize>,
+    pub(crate) priority: u8,
+    /// `sync_group_tracking_weight` of its group.
+    pub(crate) keeps_weights: bool,
+}
+
+impl Draft {
+    pub(crate) fn new(mut declared: InstanceDecl, rx: &mut Resolver<'_>) -> Self {
+        let notify = rx.notify(std::mem::take(&mut declared.notify));
+        // `state MASTER` without a priority claims the addresses.
+        let default = if declared.state_master { 255 } else { 100 };
+        let priority = declared.priority.unwrap_or(default);
+        Self { declared, notify, sync_group: None, priority, keeps_weights: false }
+    }
+
+    pub(crate) fn finish(
+        self,
+        global: &GlobalDecl,
+        defs: &GlobalDefs,
+        usable: &[String],
+        rx: &mut Resolver<'_>,
+    ) -> VrrpInstance {
+        let Self { mut declared, notify, sync_group, priority, keeps_weights } = self;
+        let name = declared.name.clone();
+        let interface = declared.interface.clone().unwrap_or_default();
+        let family = declared.family.unwrap_or(Family::V4);
+        let version = version(&declared, global, family);
+        let owner = priority == 255;
+        if owner && declared.nopreempt {
+            rx.warn(
+                "nopreempt",
+                format!("({name}) nopreempt is incompatible with priority 255. resetting nopreempt"),
+            );
+            declared.nopreempt = false;
+        }
+        if declared.state_master && declared.nopreempt {
+            rx.warn(
+                "nopreempt",
+                format!("({name}) Warning - nopreempt will not work with initial state MASTER - clearing"),
+            );
+            declared.nopreempt = false;
+        }
+        if declared.state_master && declared.preempt_delay.is_some_and(|d| !d.is_zero()) {
+            rx.warn(
+                "preempt-delay",
+                format!(
+                    "({name}) Warning - preempt delay will not work with initial state MASTER - clearing"
+                ),
+            );
+            declared.preempt_delay = None;
+        }
+        if declared.addresses.is_empty() && !declared.no_virtual_address {
+            let wish = if version == Version::V3 { "required" } else { "sensible" };
+            rx.warn("no-address", format!("({name}) No VIP specified; at least one is {wish}"));
+        }
+        fit_packet(&mut declared, family, rx);
+        let (auth, wants_master) = auth(&declared, version, rx);
+        let advert_int = advert_int(&name, declared.advert_int, version, rx);
+        let own = |t: &crate::resolved::TrackedInterface| t.name == interface;
+        if declared.track_interfaces.iter().any(own) {
+            rx.warn(
+                "track-interface",
+                format!("({name}) Ignoring track_interface {interface} since own interface"),
+            );
+            declared.track_interfaces.retain(|t| !own(t));
+        }
+        declared.track_scripts.retain(|t| usable.contains(&t.name));
+        if sync_group.is_some() && !keeps_weights {
+            without_weights_of_member(&mut declared, rx);
+        } else if owner {
+            without_weights_of_owner(&mut declared, rx);
+        }
+        let track_scripts = track_scripts(&declared.track_scripts, usable);
+        for address in declared.addresses.iter_mut().chain(&mut declared.excluded) {
+            complete(address, &interface);
+        }
+        let garp =
+            |pick: fn(&crate::declared::GarpDecl) -> Option<u32>| pick(&declared.garp).or(pick(&global.garp));
+        let seconds = |n: u32| Duration::from_secs(n.into());
+        let master_delay = garp(|g| g.master_delay).unwrap_or(5);
+        let master_repeat = garp(|g| g.master_repeat).unwrap_or(5);
+        let mcast_group = declared.mcast_group.unwrap_or(match family {
+            Family::V4 => IpAddr::V4(defs.mcast_group4),
+            Family::V6 => IpAddr::V6(defs.mcast_group6),
+        });
+        VrrpInstance {
+            wants_master,
+            virtual_router_id: declared.virtual_router_id.unwrap_or_default(),
+            version,
+            family,
+            priority,
+            advert_int,
+            auth,
+            track_scripts,
+            dont_track_primary: declared.dont_track_primary,
+            nopreempt: declared.nopreempt,
+            preempt_delay: declared.preempt_delay.unwrap_or_default(),
+            source: declared.source,
+            track_source: declared.track_source,
+            check_unicast_src: declared.check_unicast_src || global.check_unicast_src,
+            unicast_ttl: declared.unicast_ttl.and_then(|t| u8::try_from(t).ok()),
+            mcast_group,
+            garp_master_delay: seconds(master_delay),
+            garp_master_repeat: master_repeat,
+            garp_master_refresh: seconds(garp(|g| g.master_refresh).unwrap_or(0)),
+            garp_master_refresh_repeat: garp(|g| g.master_refresh_repeat).unwrap_or(1),
+            garp_lower_prio_delay: seconds(garp(|g| g.lower_prio_delay).unwrap_or(master_delay)),
+            garp_lower_prio_repeat: garp(|g| g.lower_prio_repeat).unwrap_or(master_repeat),
+            lower_prio_no_advert: declared
+                .lower_prio_no_advert
+                .or(global.lower_prio_no_advert)
+                .unwrap_or(false),
+            higher_prio_send_advert: declared
+                .higher_prio_send_advert
+                .or(global.higher_prio_send_advert)
+                .unwrap_or(false),
+            down_timer_adverts: declared.down_timer_adverts.or(global.down_timer_adverts).unwrap_or(3),
+            skip_check_adv_addr: declared.skip_check_adv_addr.or(global.skip_check_adv_addr).unwrap_or(false),
+            owner_ignore_adverts: declared
+                .owner_ignore_adverts
+                .or(global.owner_ignore_adverts)
+                .unwrap_or(false),
+            v3_checksum_as_v2: declared.v3_checksum_as_v2.or(global.v3_checksum_as_v2).unwrap_or(false),
+            promote_secondaries: false,
+            debug: declared.debug.and_then(|d| u8::try_from(d).ok()).unwrap_or(0),
+            notify,
+            sync_group,
+            virtual_addresses: declared.addresses,
+            excluded_addresses: declared.excluded,
+            virtual_routes: declared.routes,
+            track_interfaces: declared.track_interfaces,
+            unicast_peers: declared.unicast_peers,
+            interface,
+            name,
+        }
+    }
+}
+
+/// Two instances that hear each other's adverts as their own. True: the configuration cannot run.
+pub(crate) fn duplicates(instances: &[VrrpInstance], rx: &mut Resolver<'_>) -> bool {
+    let mut found = false;
+    let mut first_of = HashMap::new();
+    for later in instances.iter().filter(|i| i.unicast_peers.is_empty()) {
+        let key = (later.virtual_router_id, later.interface.as_str(), later.mcast_group);
+        let Some(earlier) = first_of.insert(key, later.name.as_str()) else { continue };
+        first_of.insert(key, earlier);
+        let family = if later.family == Family::V4 { "IPv4" } else { "IPv6" };
+        let text = format!(
+            "{earlier} and {} both use VRID {} with {family} on interface {}",
+            later.name, later.virtual_router_id, later.interface
+        );
+        rx.refuse("duplicate-vrid", text);
+        found = true;
+    }
+    found
+}
+
+fn version(declared: &InstanceDecl, global: &GlobalDecl, family: Family) -> Version {
+    match declared.version.or(if family == Family::V6 { Some(3) } else { global.version }) {
+        Some(3) => Version::V3,
+        _ => Version::V2,
+    }
+}
+
+fn auth(declared: &InstanceDecl, version: Version, rx: &mut Resolver<'_>) -> (Auth, bool) {
+    let name = &declared.name;
+    let wants_master = declared.state_master;
+    if declared.auth == AuthKind::None {
+        return (Auth::None, wants_master);
+    }
+    if version == Version::V3 {
+        rx.warn("auth", format!("({name}) VRRP version 3 does not support authentication. Ignoring."));
+        return (Auth::None, wants_master);
+    }
+    let Some(password) = declared.password else {
+        rx.warn("auth", format!("({name}) Authentication specified but no password given. Ignoring"));
+        return (Auth::None, wants_master);
+    };
+    if declared.auth == AuthKind::Pass {
+        return (Auth::Pass(password), wants_master);
+    }
+    if wants_master {
+        rx.warn(
+            "auth",
+            format!("({name}) Initial state master is incompatible with AH authentication - clearing"),
+        );
+    }
+    (Auth::Ah(password), false)
+}
+
+fn advert_int(name: &str, declared: Option<Duration>, version: Version, rx: &mut Resolver<'_>) -> Duration {
+    let interval = declared.unwrap_or(Duration::from_secs(1));
+    match version {
+        Version::V2 if interval.subsec_micros() != 0 => {
+            let shown = format!("{}.{:06}", interval.as_secs(), interval.subsec_micros());
+            rx.warn(
+                "advert-int",
+                format!("({name}) VRRPv2 advertisement interval {shown}s must be an integer. rounding"),
+            );
+            let up = u64::from(interval.subsec_micros() >= 500_000);
+            Duration::from_secs((interval.as_secs() + up).max(1))
+        }
+        Version::V2 => interval,
+        Version::V3 if interval > V3_INTERVAL_MAX => {
+            rx.warn(
+                "advert-int",
+                format!(
+                    "({name}) VRRPv3 advertisement interval {:.2}s is out of range. Must be less than 40.96s. Setting to 40.95s",
+                    interval.as_secs_f64()
+                ),
+            );
+            V3_INTERVAL_MAX
+        }
+        Version::V3 => {
+            let centiseconds = (interval.as_micros() + 5_000) / 10_000;
+            let rounded =
+                Duration::from_millis(u64::try_from(centiseconds).unwrap_or(u64::MAX).saturating_mul(10));
+            if rounded != interval {
+                let shown = format!("{}.{:06}", interval.as_secs(), interval.subsec_micros());
+                rx.warn(
+                    "advert-int",
+                    format!(
+                        "({name}) VRRPv3 advertisement interval {shown}s must be in units of 10ms - rounding"
+                    ),
+                );
+            }
+            rounded
+        }
+    }
+}
+
+/// Nothing may change the priority of an address owner.
+fn without_weights_of_owner(declared: &mut InstanceDecl, rx: &mut Resolver<'_>) {
+    let name = &declared.name;
+    declared.track_interfaces.retain(|t| {
+        if t.weight != 0 {
+            rx.warn("owner", format!("({name}) ignoring {} tracked interface due to address owner", t.name));
+        }
+        t.weight == 0
+    });
+    declared.track_scripts.retain(|t| {
+        if t.weight != 0 {
+            rx.warn(
+                "owner",
+                format!("({name}) ignoring tracked script {} with weights due to address_owner", t.name),
+            );
+        }
+        t.weight == 0
+    });
+}
+
+/// Members of a group move together, so nothing may change the priority of one of them.
+fn without_weights_of_member(declared: &mut InstanceDecl, rx: &mut Resolver<'_>) {
+    let name = &declared.name;
+    for tracked in &mut declared.track_interfaces {
+        if tracked.weight != 0 {
+            let text =
+                format!("({name}) ignoring {} tracked interface weight due to SYNC group", tracked.name);
+            rx.warn("sync-group", text);
+            tracked.weight = 0;
+        }
+    }
+    declared.track_scripts.retain(|t| {
+        if t.weight != 0 {
+            rx.warn(
+                "sync-group",
+                format!("({name}) ignoring tracked script {} with weights due to SYNC group", t.name),
+            );
+        }
+        t.weight == 0
+    });
+}
+
+/// Addresses beyond those that an advert can carry become excluded ones.
+fn fit_packet(declared: &mut InstanceDecl, family: Family, rx: &mut Resolver<'_>) {
+    // What fits in a packet of 1500 bytes besides its headers; the count field has 8 bits.
+    let most = if family == Family::V4 { 255 } else { (1500 - 40 - 8) / 16 };
+    let count = declared.addresses.len();
+    if count <= most {
+        return;
+    }
+    let text = format!(
+        "({}) Number of VIPs ({count}) exceeds maximum/space available in packet (max {most} addresses) - excess moved to eVIPs",
+        declared.name
+    );
+    rx.warn("addresses", text);
+    let excess = declared.addresses.split_off(most);
+    declared.excluded.splice(0..0, excess);
+}
+
+fn complete(address: &mut Address, interface: &str) {
+    if address.device.is_empty() {
+        interface.clone_into(&mut address.device);
+    }
+}
+
+/// The tracked scripts that can run, as indices.
+pub(crate) fn track_scripts(declared: &[TrackedScriptDecl], usable: &[String]) -> Vec<TrackedScript> {
+    declared
+        .iter()
+        .filter_map(|t| {
+            let script = usable.iter().position(|name| *name == t.name)?;
+            Some(TrackedScript { script, weight: t.weight, reverse: t.reverse })
+        })
+        .collect()
+}

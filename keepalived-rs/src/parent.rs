@@ -1,0 +1,575 @@
+//! The parent process: reads the configuration, keeps the VRRP child running, passes signals on, tells systemd.
+//!
+//! It never starts a thread, because it forks whenever the child has to be replaced.
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use config_text::Severity;
+use keepalived_config::{Outcome, ReadOptions, Reader, load};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::UsageWho;
+use nix::unistd::getpid;
+use sd_notify::NotifyState;
+use sys::pid_file::{self, Found, PidFile};
+use sys::process::{self, Ended, Forked};
+use sys::realtime;
+
+use crate::child::{self, Inherited, word};
+use crate::cli::Options;
+use crate::log::{Log, alert, detail, line};
+use crate::machine::Machine;
+use crate::signals::{self, Held, Request, Signals};
+use crate::{dump, release, status, version};
+
+/// A child that lived this long is started again at once.
+const LONG_LIFE: Duration = Duration::from_secs(60);
+/// Seconds to wait before each further start of a child that lives shortly.
+const RESPAWN_DELAYS: [u64; 8] = [0, 1, 2, 4, 8, 16, 32, 60];
+/// Longest line of the command line in the log.
+const COMMAND_LINE_WIDTH: usize = 102;
+
+/// Runs the program and returns its exit status.
+pub(crate) fn run(options: &Options, arguments: &[OsString]) -> u8 {
+    if let Some(mask) = options.umask {
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
+    }
+    for complaint in &options.complaints {
+        crate::print("", &format!("{complaint}\n"));
+    }
+    if options.core_dump {
+        use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
+        let _ = setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY);
+    }
+    let log = Log::start(options);
+    line!("Starting {}", version::title());
+    line!("{}", version::running_on());
+    for text in command_line(arguments) {
+        line!("{text}");
+    }
+    let machine = Machine::here();
+    let outcome = read(options, &machine);
+    for text in outcome.lines(Reader::Parent, true) {
+        line!("{text}");
+    }
+    let status = if outcome.sources.iter().next().is_none() || outcome.lacks_file() {
+        status::NO_CONFIG
+    } else if already_running(options) {
+        line!("daemon is already running");
+        return 0;
+    } else {
+        start(options, &log, &machine, outcome)
+    };
+    if options.log_detail {
+        let (user, system) = child::usage(UsageWho::RUSAGE_SELF);
+        let (children_user, children_system) = child::usage(UsageWho::RUSAGE_CHILDREN);
+        detail!("CPU usage (self/children) user: {user}/{children_user} system: {system}/{children_system}");
+    }
+    line!("Stopped {}", version::title());
+    status
+}
+
+/// Reads the configuration and names the files.
+fn read(options: &Options, machine: &Machine) -> Outcome {
+    let read = ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config };
+    let outcome = load(&options.config_file, &read, machine);
+    for (number, (_, file)) in outcome.sources.iter().enumerate() {
+        detail!("Opening file '{}'.", file.name);
+        if number == 0 {
+            line!("Configuration file {}", file.name);
+        }
+    }
+    outcome
+}
+
+/// Whether a pid file is another process's.
+fn already_running(options: &Options) -> bool {
+    for path in [&options.pid_file, &options.vrrp_pid_file] {
+        match pid_file::look(path) {
+            Found::Running(_) => return true,
+            Found::Locked => {
+                line!("Another process has pid file {} locked", path.display());
+                return true;
+            }
+            // Its lock went with its process; writing it anew is all there is to do.
+            Found::Stale | Found::Nothing => {}
+        }
+    }
+    false
+}
+
+/// From the configuration to the end of the main loop.
+fn start(options: &Options, log: &Log, machine: &Machine, outcome: Outcome) -> u8 {
+    if refused_by_parent(&outcome) {
+        return status::CONFIG;
+    }
+    if !options.foreground
+        && let Err(error) = detach(options.log_console)
+    {
+        line!("Cannot run in the background - {}", process::error_text(&error));
+        return status::FATAL;
+    }
+    let Ok(pid_file) = PidFile::write(&options.pid_file) else {
+        line!("pidfile_write : Cannot open {} pidfile", options.pid_file.display());
+        return 0;
+    };
+    if let Some(name) = outcome.config.as_ref().and_then(|c| c.global.process_name.clone()) {
+        child::set_process_name(&name);
+    }
+    if outcome.config.as_ref().is_none_or(|c| c.global.max_auto_priority.unwrap_or(0) == 0) {
+        line!(
+            "NOTICE: setting config option max_auto_priority should result in better keepalived performance"
+        );
+    }
+    let Ok(signals) = Signals::catch(options.ignore_sigint, true) else {
+        line!("Cannot catch signals");
+        return status::FATAL;
+    };
+    let _ = nix::sys::prctl::set_child_subreaper(true);
+    let mut parent = Parent {
+        options,
+        log,
+        machine,
+        signals,
+        pid_file: Some(pid_file),
+        running: outcome.clone(),
+        child: Child::None,
+        reloading: None,
+        reload_again: false,
+        is_started: false,
+        failures: 0,
+        exit: None,
+    };
+    if outcome.has_vrrp {
+        parent.start_child(outcome);
+    } else {
+        line!("Warning - keepalived has no configuration to run");
+        parent.ready();
+    }
+    parent.run()
+}
+
+/// Whether the parent's own reading finds the configuration impossible. What concerns VRRP the child says.
+fn refused_by_parent(outcome: &Outcome) -> bool {
+    // Without a child nobody else says what is wrong with its part.
+    if outcome.config.is_none() && !outcome.has_vrrp {
+        for message in outcome.messages.iter().filter(|m| !m.is_for(Reader::Parent)) {
+            line!("{}", message.text(&outcome.sources, Reader::Vrrp));
+        }
+        return true;
+    }
+    outcome.messages.iter().any(|m| m.diagnostic.severity == Severity::Alert && m.is_for(Reader::Parent))
+}
+
+/// What becomes of the VRRP child.
+enum Child {
+    /// Nothing for it to do.
+    None,
+    /// It lives.
+    Running { pid: i32, since: Instant, reports: UnixStream },
+    /// It died and comes back.
+    Delayed { start_at: Instant },
+    /// It was told to stop.
+    Stopping { pid: i32, kill_at: Instant },
+}
+
+struct Parent<'a> {
+    options: &'a Options,
+    log: &'a Log,
+    machine: &'a Machine,
+    signals: Signals,
+    pid_file: Option<PidFile>,
+    /// The configuration that the child runs, or should, as it was read: a new child starts with it whatever the files say now.
+    running: Outcome,
+    child: Child,
+    /// A configuration that the child is changing to.
+    reloading: Option<Outcome>,
+    /// Another reload was asked for meanwhile.
+    reload_again: bool,
+    /// `Startup complete` was logged.
+    is_started: bool,
+    /// Children in a row that lived shortly.
+    failures: usize,
+    /// Set when there is nothing left to do.
+    exit: Option<u8>,
+}
+
+impl Parent<'_> {
+    fn run(mut self) -> u8 {
+        loop {
+            if let Some(status) = self.exit {
+                return status;
+            }
+            self.wait();
+            for request in self.signals.pending() {
+                self.handle(request);
+            }
+            self.read_reports();
+            self.timers();
+        }
+    }
+
+    /// Until a signal, a report or the next deadline.
+    fn wait(&self) {
+        let deadline = match &self.child {
+            Child::Delayed { start_at } => Some(*start_at),
+            Child::Stopping { kill_at, .. } => Some(*kill_at),
+            Child::None | Child::Running { .. } => None,
+        };
+        let timeout = deadline.map_or(PollTimeout::NONE, |at| {
+            // A millisecond more than is left, so that the deadline has passed on return.
+            let left = at.saturating_duration_since(Instant::now()).as_millis() + 1;
+            PollTimeout::try_from(i32::try_from(left).unwrap_or(i32::MAX)).unwrap_or(PollTimeout::MAX)
+        });
+        let mut fds = vec![PollFd::new(self.signals.fd(), PollFlags::POLLIN)];
+        if let Child::Running { reports, .. } = &self.child {
+            fds.push(PollFd::new(reports.as_fd(), PollFlags::POLLIN));
+        }
+        let _ = poll(&mut fds, timeout);
+    }
+
+    fn handle(&mut self, request: Request) {
+        match request {
+            Request::Stop => self.stop(),
+            Request::Reload => self.reload(),
+            Request::Data => {
+                line!("Printing parent data for process({}) on signal", getpid());
+                if let Err(error) = dump::parent(self.running.config.as_ref()) {
+                    line!("Can't open {} - {error}", dump::PARENT_FILE);
+                }
+                self.pass_on(libc::SIGUSR1);
+            }
+            Request::Stats => self.pass_on(libc::SIGUSR2),
+            Request::ClearStats => self.pass_on(signals::clear_stats()),
+            Request::Json => self.pass_on(signals::json()),
+            Request::Child => self.reap(),
+        }
+    }
+
+    fn pass_on(&self, number: i32) {
+        if let Child::Running { pid, .. } = self.child {
+            let _ = realtime::send(pid, number);
+        }
+    }
+
+    /// Starts a VRRP child on a configuration that was just read.
+    fn start_child(&mut self, outcome: Outcome) {
+        let pair = UnixStream::pair().and_then(|(ours, theirs)| {
+            ours.set_nonblocking(true)?;
+            Ok((ours, theirs))
+        });
+        let Ok((ours, theirs)) = pair else { return self.fail_to_start("socketpair") };
+        let held = Held::hold();
+        match process::fork() {
+            Ok(Forked::Parent(pid)) => {
+                drop(held);
+                self.child = Child::Running { pid, since: Instant::now(), reports: ours };
+                line!("Starting VRRP child process, pid={pid}");
+            }
+            Ok(Forked::Child) => {
+                // The parent's handles mean nothing here.
+                self.pid_file = None;
+                drop(ours);
+                let parent = nix::unistd::getppid();
+                let (options, log, machine) = (self.options, self.log, self.machine);
+                let status =
+                    child::run(Inherited { options, log, machine, outcome, report: theirs, parent, held });
+                std::process::exit(status.into());
+            }
+            Err(error) => {
+                drop(held);
+                self.fail_to_start(&process::error_text(&error));
+            }
+        }
+    }
+
+    fn fail_to_start(&mut self, why: &str) {
+        alert!("Cannot start the VRRP child process - {why}");
+        self.release();
+        self.exit = Some(status::FATAL);
+    }
+
+    fn read_reports(&mut self) {
+        let mut words = [0; 16];
+        let count = match &mut self.child {
+            Child::Running { reports, .. } => reports.read(&mut words).unwrap_or(0),
+            _ => 0,
+        };
+        for word in words.iter().take(count) {
+            match *word {
+                word::STARTED if !self.is_started => {
+                    self.is_started = true;
+                    line!("Startup complete");
+                    self.ready();
+                }
+                word::RELOADED => {
+                    if let Some(outcome) = self.reloading.take() {
+                        self.running = outcome;
+                    }
+                    self.reload_done();
+                }
+                word::REFUSED => {
+                    self.reloading = None;
+                    self.ready();
+                }
+                _ => {}
+            }
+        }
+        if self.reloading.is_none() && std::mem::take(&mut self.reload_again) {
+            self.reload();
+        }
+    }
+
+    fn timers(&mut self) {
+        let now = Instant::now();
+        match self.child {
+            Child::Delayed { start_at } if start_at <= now => self.respawn(),
+            Child::Stopping { pid, kill_at } if kill_at <= now => {
+                line!("VRRP process failed to die - forcing termination");
+                let _ = process::signal(pid, libc::SIGKILL);
+                self.child = Child::Stopping { pid, kill_at: now + LONG_LIFE };
+            }
+            _ => {}
+        }
+    }
+
+    fn stop(&mut self) {
+        if matches!(self.child, Child::Stopping { .. }) {
+            return;
+        }
+        line!("Stopping");
+        let _ = sd_notify::notify(&[NotifyState::Stopping]);
+        match self.child {
+            Child::Running { pid, .. } => {
+                let _ = process::signal(pid, libc::SIGTERM);
+                let wait =
+                    self.running.config.as_ref().map_or(Duration::from_secs(5), |c| c.global.child_wait);
+                self.child = Child::Stopping { pid, kill_at: Instant::now() + wait };
+            }
+            Child::None | Child::Delayed { .. } | Child::Stopping { .. } => self.exit = Some(0),
+        }
+    }
+
+    /// Reads the configuration anew. One that cannot run changes nothing: the reference dies of it.
+    fn reload(&mut self) {
+        if self.reloading.is_some() {
+            line!("Reload already in progress, request queued");
+            self.reload_again = true;
+            return;
+        }
+        if matches!(self.child, Child::Stopping { .. }) {
+            return;
+        }
+        line!("Reloading ...");
+        let _ = sd_notify::notify(&[NotifyState::Reloading]);
+        let outcome = read(self.options, self.machine);
+        for text in outcome.lines(Reader::Parent, true) {
+            line!("{text}");
+        }
+        let refused = outcome.config.is_none() || outcome.sources.iter().next().is_none();
+        if refused {
+            // The child is not asked: it would say these lines, but must not change anything.
+            for message in outcome.messages.iter().filter(|m| !m.is_for(Reader::Parent)) {
+                line!("{}", message.text(&outcome.sources, Reader::Vrrp));
+            }
+            let why = child::refusal(&outcome);
+            alert!("New configuration refused - {why}; the running configuration stays in force");
+            self.ready();
+            return;
+        }
+        match self.child {
+            Child::Running { pid, .. } => {
+                self.reloading = Some(outcome);
+                let _ = process::signal(pid, libc::SIGHUP);
+            }
+            Child::None if outcome.has_vrrp => {
+                self.running = outcome.clone();
+                self.is_started = true;
+                self.start_child(outcome);
+                self.reload_done();
+            }
+            Child::None | Child::Delayed { .. } => {
+                self.running = outcome;
+                self.reload_done();
+            }
+            Child::Stopping { .. } => {}
+        }
+    }
+
+    fn reload_done(&self) {
+        line!("Reload complete");
+        self.ready();
+    }
+
+    /// Tells systemd, if it wants to know.
+    fn ready(&self) {
+        let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::MainPid(std::process::id())]);
+    }
+
+    fn reap(&mut self) {
+        while let Some((pid, ended)) = process::reap() {
+            self.gone(pid, ended);
+        }
+    }
+
+    fn gone(&mut self, pid: i32, ended: Ended) {
+        match &self.child {
+            Child::Stopping { pid: known, .. } if *known == pid => {
+                if ended != Ended::Status(0) {
+                    tell(pid, ended);
+                    self.forget_pid_file();
+                    self.release();
+                }
+                self.child = Child::None;
+                self.exit = Some(0);
+            }
+            Child::Running { pid: known, since, .. } if *known == pid => {
+                let lived = since.elapsed();
+                // What it still had to say comes before its death.
+                self.read_reports();
+                self.child = Child::None;
+                self.died(pid, ended, lived);
+            }
+            // An orphan of a script.
+            _ => {}
+        }
+    }
+
+    fn died(&mut self, pid: i32, ended: Ended, lived: Duration) {
+        let permanent = match ended {
+            Ended::Status(1) => Some("FATAL"),
+            Ended::Status(2) => Some("CONFIG"),
+            Ended::Status(4) => Some("missing permission"),
+            Ended::Status(_) | Ended::Signal(_) => None,
+        };
+        if let (Some(name), Ended::Status(code)) = (permanent, ended) {
+            line!("pid {pid} exited with permanent error {name}. Terminating");
+            self.release();
+            self.exit = Some(u8::try_from(code).unwrap_or(status::FATAL));
+            return;
+        }
+        tell(pid, ended);
+        self.forget_pid_file();
+        if !self.options.respawn {
+            alert!("VRRP child process({pid}) died: Exiting");
+            line!("Stopping");
+            self.release();
+            self.exit = Some(0);
+            return;
+        }
+        alert!("VRRP child process({pid}) died: Respawning");
+        line!("  Please report this with your keepalived configuration files");
+        line!("  and the log entries around the time this happened");
+        self.reloading = None;
+        if lived >= LONG_LIFE {
+            self.failures = 0;
+            self.respawn();
+            return;
+        }
+        let last = RESPAWN_DELAYS.len() - 1;
+        let delay = RESPAWN_DELAYS.get(self.failures.min(last)).copied().unwrap_or(60);
+        self.failures += 1;
+        line!("Restart of VRRP process delayed {delay} seconds to limit respawn rate");
+        if delay == 0 {
+            self.respawn();
+        } else {
+            // Nobody defends the addresses meanwhile, so they must not stay.
+            self.release();
+            self.child = Child::Delayed { start_at: Instant::now() + Duration::from_secs(delay) };
+        }
+    }
+
+    /// Starts the child again on the configuration that ran.
+    fn respawn(&mut self) {
+        self.start_child(self.running.clone());
+    }
+
+    /// Removes what a child that was killed could not.
+    fn forget_pid_file(&self) {
+        let _ = std::fs::remove_file(&self.options.vrrp_pid_file);
+    }
+
+    fn release(&self) {
+        if self.options.dont_release_vrrp {
+            return;
+        }
+        for config in std::iter::once(&self.running)
+            .chain(&self.reloading)
+            .filter_map(|outcome| outcome.config.as_ref())
+        {
+            release::virtual_addresses(config);
+        }
+    }
+}
+
+/// How a child ended, in the log.
+fn tell(pid: i32, ended: Ended) {
+    match ended {
+        Ended::Status(0) => {}
+        Ended::Status(code) => line!("pid {pid} exited with status {code}"),
+        Ended::Signal(number) => {
+            let more = if number == libc::SIGKILL { " - has rlimit_rttime been exceeded?" } else { "" };
+            line!("pid {pid} exited due to signal {number} ({}){more}", process::signal_name(number));
+        }
+    }
+}
+
+/// Leaves the terminal: the caller's process ends, a new one leads a session in `/` without the standard streams, unless the
+/// log needs them.
+fn detach(keep_streams: bool) -> std::io::Result<()> {
+    if let Forked::Parent(_) = process::fork()? {
+        std::process::exit(0);
+    }
+    process::detach();
+    std::env::set_current_dir("/")?;
+    if !keep_streams {
+        process::redirect_streams(&process::open_null()?)?;
+    }
+    Ok(())
+}
+
+/// The arguments, quoted, on lines of limited width.
+fn command_line(arguments: &[OsString]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut current = String::from("Command line:");
+    for argument in arguments {
+        let word = format!(" '{}'", argument.to_string_lossy());
+        if current.len() + word.len() > COMMAND_LINE_WIDTH && current.trim_start().contains('\'') {
+            lines.push(std::mem::replace(&mut current, " ".repeat("Command line:".len())));
+        }
+        current.push_str(&word);
+    }
+    lines.push(current);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_command_lines_are_broken() {
+        let words = |line: &str| -> Vec<OsString> { line.split(' ').map(OsString::from).collect() };
+        assert_eq!(
+            command_line(&words(
+                "/srv/programs/keepalived-2.3x -n -D -f /tmp/abc/art.conf -p /tmp/abc/p.pid -r /tmp/abc/v.pid"
+            )),
+            [
+                "Command line: '/srv/programs/keepalived-2.3x' '-n' '-D' '-f' '/tmp/abc/art.conf' '-p' '/tmp/abc/p.pid'",
+                "              '-r' '/tmp/abc/v.pid'"
+            ]
+        );
+        assert_eq!(
+            command_line(&words(
+                "/srv/programs/keepalived-2.3x -n -l -G -f art.conf -p /tmp/abc/p.pid -r /tmp/abc/v.pid"
+            )),
+            [
+                "Command line: '/srv/programs/keepalived-2.3x' '-n' '-l' '-G' '-f' 'art.conf' '-p' '/tmp/abc/p.pid'",
+                "              '-r' '/tmp/abc/v.pid'"
+            ]
+        );
+    }
+}

@@ -1,0 +1,53 @@
+//! What this program calls itself: `-v`, the lines at start and stop, and what it runs on.
+
+use std::fmt::Write;
+
+/// Level of compatibility, then our own version.
+pub(crate) const VERSION: &str = concat!("2.3.3-rs", env!("CARGO_PKG_VERSION"));
+/// Date of this version, month first as the reference writes it.
+const DATE: &str = "11/22,2026";
+/// The kernel whose interfaces this program knows, in the place where the reference names the headers it was built with.
+const KERNEL_INTERFACE: &str = "6.12.21";
+
+/// `Keepalived v2.3.3-rs0.1.0 (11/22,2026)`.
+pub(crate) fn title() -> String {
+    format!("Keepalived v{VERSION} ({DATE})")
+}
+
+/// `Running on Linux R V (built for Linux X)`.
+pub(crate) fn running_on() -> String {
+    format!("Running on {} (built for Linux {KERNEL_INTERFACE})", kernel())
+}
+
+/// The text of `-v`.
+pub(crate) fn long() -> String {
+    let mut text = title();
+    text.push_str("\n\nkeepalived-rs, an implementation of its own in Rust; not a product of the keepalived project\n\n");
+    let _ = writeln!(text, "Built with kernel headers for Linux {KERNEL_INTERFACE}");
+    let _ = writeln!(text, "Running on {}", kernel());
+    if let Some(name) = distribution() {
+        let _ = writeln!(text, "Distro: {name}");
+    }
+    text.push_str(
+        "\nConfig options:  VRRP VRRP_AUTH JSON FILE_LOGGING LOG_FILE_APPEND INIT=systemd SYSTEMD_NOTIFY\n",
+    );
+    text
+}
+
+fn kernel() -> String {
+    match nix::sys::utsname::uname() {
+        Ok(name) => format!(
+            "{} {} {}",
+            name.sysname().to_string_lossy(),
+            name.release().to_string_lossy(),
+            name.version().to_string_lossy()
+        ),
+        Err(_) => "Linux".to_owned(),
+    }
+}
+
+fn distribution() -> Option<String> {
+    let text = std::fs::read_to_string("/etc/os-release").ok()?;
+    let value = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+    Some(value.trim_matches('"').to_owned())
+}
