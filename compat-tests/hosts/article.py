@@ -46,6 +46,8 @@ class Article:
             versions = [balancer.run("haproxy", "-v").stdout.splitlines()[0],
                         balancer.run("keepalived", "-v").stderr.splitlines()[0]]
             self.report.note(f"{balancer.name}: {' · '.join(versions)}")
+            subject = self.subjects[balancer.name]
+            self.report.require(f"{balancer.name} runs {subject}", all(("-rs" in each) == (subject == "ours") for each in versions))
             for unit in ("haproxy", "keepalived"):
                 self.report.require(f"{unit} is active on {balancer.name}",
                                     poll.holds_within(lambda: balancer.is_active(unit), 20), balancer.systemctl("status", unit).stdout)
@@ -129,7 +131,7 @@ class Article:
                     else:
                         poll.until("the new worker serves", self.answers, 10)
                     self.report.check(f"{unit} has the same main process on {balancer.name}",
-                                      balancer.is_active(unit) and balancer.main_pid(unit) == pid)
+                                      poll.holds_within(lambda: balancer.is_active(unit), 5) and balancer.main_pid(unit) == pid)
                     texts = [text for _, _, text in balancer.journal(mark) if "Entering" in text]
                     self.report.check(f"no VRRP transition on {balancer.name} after the reload of {unit}", not texts, str(texts))
             self.wait_for_adverts(3)
@@ -180,6 +182,8 @@ class Article:
 
     def kill_keepalived(self):
         self.report.heading("kill -9 of keepalived on the master")
+        # Stopped first: otherwise a child may still hear of its parent's death and say goodbye.
+        self.master.systemctl("kill", "-s", "STOP", "keepalived")
         killed_at = time.time()
         self.master.systemctl("kill", "-s", "KILL", "keepalived")
         move = self.expect_move(self.backup, "after the kill", 15, killed_at)

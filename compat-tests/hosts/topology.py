@@ -60,11 +60,12 @@ class Topology:
         self.watch = wire.Watch(stack, self.lan, VIP, {each.mac: each.name for each in self.hosts}, on_move)
 
     def boot(self):
-        """All four at once. The balancers start last, so that their first health check finds an origin."""
-        for each in (*self.origins, self.master, self.backup):
-            each.start()
-        for each in self.hosts:
-            each.ready()
+        """The origins first, so that the balancers' first health checks find them."""
+        for together in (self.origins, [self.master, self.backup]):
+            for each in together:
+                each.start()
+            for each in together:
+                each.ready()
 
 
 def read(name):

@@ -8,6 +8,7 @@ a booted host has no way out of its network namespace.
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 
@@ -60,7 +61,7 @@ def layer(release, name, packages, below=()):
     path = os.path.join(cache(), f"{release}-{name}-{key.hexdigest()[:12]}")
     if not os.path.exists(path):
         for old in os.listdir(cache()):
-            if old.startswith(f"{release}-{name}-"):
+            if re.fullmatch(rf"{release}-{name}-[0-9a-f]{{12}}", old):
                 shutil.rmtree(os.path.join(cache(), old), ignore_errors=True)
         print(f"lab: making the {release} layer '{name}'", flush=True)
         with contextlib.ExitStack() as stack:

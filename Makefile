@@ -1,0 +1,115 @@
+# What a developer runs. Each target installs by apt what it needs when it runs as root on Debian.
+#
+#   make check    formatting, lints, documentation, dependencies, layering, file lengths
+#   make test     unit tests, then every scenario suite, ours beside the reference
+#   make demo     the whole story in network namespaces, in under two minutes
+#   make deb      two Debian packages in dist/
+#   make bench    CPU cost a request, ours beside both references
+#
+# SUBJECT=ours|reference|mixed|all and LAB_DEBIAN=bookworm,trixie choose what `make test-hosts` runs.
+# REFERENCE=DIR names the installed reference programs; see compat-tests/README.md.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-print-directory
+
+CARGO       ?= cargo
+PYTHON      ?= $(firstword $(wildcard /usr/bin/python3) python3)
+TARGET      := $(or $(CARGO_TARGET_DIR),target)
+LAB         := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=compat-tests $(PYTHON)
+
+export CARGO_TERM_COLOR ?= never
+# Where the suites find our programs.
+export HAPROXY    ?= $(abspath $(TARGET)/release/haproxy)
+export KEEPALIVED ?= $(abspath $(TARGET)/release/keepalived)
+
+.PHONY: help check fmt clippy doc deny layout generated test test-unit test-vtc test-side-by-side test-reload \
+        test-packages test-hosts demo deb bench build tools reference clean print-tests
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//; p' Makefile
+
+# -- check --
+
+check: tools fmt clippy doc deny layout generated
+
+fmt:
+	$(CARGO) fmt --all --check
+
+clippy:
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked --quiet
+
+# The same policy as deny.toml, which `cargo deny check` enforces where it is installed.
+deny:
+	$(PYTHON) -B .ci/checks/dependencies.py
+
+layout:
+	$(PYTHON) -B .ci/checks/layering.py
+	$(PYTHON) -B .ci/checks/files.py
+
+generated: build
+	$(PYTHON) -B .ci/checks/generated.py
+
+# -- test --
+
+# In this order: what is quick and tells most comes first.
+TESTS := test-unit test-vtc test-side-by-side test-reload demo test-packages test-hosts
+
+test: tools
+	@$(PYTHON) -B .ci/steps.py $(TESTS)
+
+test-unit: tools
+	$(PYTHON) -B .ci/count.py "unit tests" $(CARGO) test --workspace --exclude compat-tests --locked
+
+test-vtc: build
+	$(LAB) -m vtc
+
+test-side-by-side: build
+	REFERENCE="$$($(LAB) -m lab.reference)" $(PYTHON) -B .ci/count.py "side by side" \
+	  $(CARGO) test -p compat-tests --release --locked -- --nocapture --test-threads=2
+
+test-reload: build
+	$(LAB) -m reload
+
+test-packages: deb
+	.ci/tools lintian
+	$(LAB) -m packages
+
+# Ours are needed unless only the reference is asked for.
+test-hosts: $(if $(filter reference,$(SUBJECT)),,deb)
+	$(LAB) -m hosts
+
+demo: build
+	$(LAB) -m demo
+
+# -- build --
+
+build: tools
+	$(CARGO) build --release --locked -p haproxy-rs -p keepalived-rs
+
+# DEB_PROFILE=release packages the quickly built programs, for trying things out.
+DEB_PROFILE ?= dist
+deb:
+	.ci/tools debhelper dpkg-dev
+	$(CARGO) build --profile $(DEB_PROFILE) --locked -p haproxy-rs -p keepalived-rs
+	packaging/build-deb $(TARGET)/$(DEB_PROFILE)
+
+bench: build
+	REFERENCE="$$($(LAB) -m lab.reference)" $(LAB) -m bench
+
+tools:
+	@.ci/tools
+
+reference:
+	@$(LAB) -m lab.reference
+
+clean:
+	$(CARGO) clean
+	rm -rf dist
+
+# For .ci/run: the targets, so that they are listed once.
+print-tests:
+	@echo $(TESTS)

@@ -1,0 +1,1 @@
+"""What a request costs: ours beside both references, in alternating rounds."""

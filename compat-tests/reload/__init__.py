@@ -1,0 +1,1 @@
+"""Ten reloads under load: how many requests are lost, ours beside the reference."""

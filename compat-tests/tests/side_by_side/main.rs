@@ -1,0 +1,11 @@
+//! Side by side: the same bytes and the same configurations, to ours and to the reference.
+//!
+//! Ours is the program that HAPROXY names, or the one built beside this test. The reference is
+//! REFERENCE/haproxy-3.0; without REFERENCE each test says so and looks at ours alone.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+mod command_line;
+mod config_check;
+mod origin;
+mod probes;
+mod subject;
