@@ -33,6 +33,9 @@ pub(crate) fn run(
         return ExitCode::FAILURE;
     };
     forget_descriptors(&prepared.config, invocation);
+    if invocation.debug {
+        proxy::show_streams();
+    }
     if let Err(refused) = give_up_privileges(&prepared.config.global) {
         messages::alert(format!("[{executable}.main()] {}", explain(&refused)));
         return ExitCode::FAILURE;

@@ -18,6 +18,8 @@ pub(crate) struct Front {
     pub(crate) index: ProxyIndex,
     pub(crate) bind: usize,
     pub(crate) listener_id: u32,
+    /// Descriptor of the listening socket, for `-d`.
+    pub(crate) listener_descriptor: i32,
     pub(crate) listener_name: Arc<str>,
     /// What stands in front of the reason in the line of a failed handshake.
     pub(crate) error_prefix: LogFormat,
@@ -55,6 +57,7 @@ impl Front {
             index,
             bind,
             listener_id: listener.config.id,
+            listener_descriptor: -1,
             listener_name: listener.config.name.clone().unwrap_or_else(|| Arc::from("")),
             error_prefix: LogFormat::builtin(Builtin::Error),
             accept_proxy: listener.config.accept_proxy,

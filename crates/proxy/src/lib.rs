@@ -30,6 +30,7 @@ mod worker;
 
 pub use process::Process;
 pub use service::{PageRequest, StatsService, TrafficLog};
+pub use stream::debug::show_streams;
 pub use streams::{ErrorCapture, StreamId, StreamInfo, StreamState};
 pub use timers::Kill;
 pub use worker::{Control, LocalTask, Running, Worker};

@@ -12,6 +12,7 @@ use crate::transport::Transport;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
@@ -24,7 +25,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Starts the accept loop of a bound socket.
 pub(crate) fn start(thread: &Rc<Thread>, bound: BoundListener) {
     let Owner::Frontend(index, bind) = bound.owner else { return };
-    let Some(front) = Front::new(thread, index, bind) else { return };
+    let Some(mut front) = Front::new(thread, index, bind) else { return };
+    front.listener_descriptor = bound.socket.as_raw_fd();
     let front = Rc::new(front);
     let socket = match Socket::new(bound) {
         Ok(socket) => socket,

@@ -14,6 +14,7 @@ use log_format::termination::{Cause, ServerSide};
 use rules::Reply;
 use std::future::{Future as _, poll_fn};
 use std::io;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -88,6 +89,9 @@ impl Stream<'_> {
     }
 
     fn connected(&mut self, connection: &ServerConnection) {
+        if super::debug::on() {
+            self.server_descriptor = connection.io.as_fd().as_raw_fd();
+        }
         if self.front.logs_server_source {
             self.log.server_source = connection.io.local_addr();
         }

@@ -33,6 +33,7 @@ impl Stream<'_> {
         if !self.logged && !self.unlogged {
             traffic_log::stream(self);
         }
+        self.show_end();
     }
 
     fn count(&self, bytes_in: u64) {

@@ -8,6 +8,7 @@ mod assign;
 mod body;
 mod connect;
 mod cookie;
+pub(crate) mod debug;
 mod end;
 mod exchange;
 mod reply;
@@ -110,6 +111,8 @@ pub(crate) struct Stream<'s> {
     /// The proxy answered by itself (redirect, return, statistics, monitor).
     locally_answered: bool,
     cookie: cookie::CookieState,
+    /// Descriptor of the server connection for `-d`; -1 is none, and when nobody looks.
+    server_descriptor: i32,
 }
 
 impl<'s> Stream<'s> {
@@ -130,6 +133,7 @@ impl<'s> Stream<'s> {
             || facts.ambiguous
             || (stream.request.version() == Version::Http10 && !facts.keep_alive);
         stream.view.request_at_us = stream.session.accepted_at_us + idle_ms * 1000;
+        stream.show_request();
         stream
     }
 
@@ -139,6 +143,7 @@ impl<'s> Stream<'s> {
         let flow = Flow::new(Framing::UntilClose, buffer, Vec::new(), 0);
         let mut stream = Self::start(session, view, Head::vacant(), Facts::default(), flow, false);
         stream.log.timers.idle = Some(0);
+        stream.show_request();
         stream
     }
 
@@ -205,6 +210,7 @@ impl<'s> Stream<'s> {
             logged: false,
             locally_answered: false,
             cookie: cookie::CookieState::default(),
+            server_descriptor: -1,
             front,
             session: view,
             client: &mut session.io,

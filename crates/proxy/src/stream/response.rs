@@ -33,6 +33,7 @@ impl Stream<'_> {
 
     /// Everything between the arrival of a final head and its departure.
     pub(super) fn judge_response(&mut self, facts: &Facts) -> Step<()> {
+        self.show_response();
         let status = self.response.status();
         self.log.timers.data = Some(self.elapsed());
         self.log.status = Some(status);
