@@ -22,7 +22,7 @@ TOLERANCE = 0.5
 
 COMPARED = ("priority changed", "VIP moved", "VIP on the backup")
 ADVERT = 1.0
-SAME_INSTANT = 0.1
+SAME_INSTANT = 0.15
 """Figures that start at an advert may differ by one advert interval: when an advert and the change of priority fall into one
 instant, the log does not tell which of them the peer saw first."""
 PHASES = ("failover: VIP moved", "return: VIP moved", "killed -> VIP on the backup", "power cut -> VIP on the backup")
