@@ -290,10 +290,12 @@ fn interface(bind: &mut BindDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-fn nice(bind: &mut BindDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+fn nice(bind: &mut BindDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     let nice = number(line)?;
     match i32::try_from(nice) {
         Ok(n) if (-1024..=1024).contains(&n) => {
+            // A thread's tasks run in turn here: nothing can be preferred.
+            cx.notice(line.span, "'bind nice' is accepted but has no effect in haproxy-rs.".to_owned());
             bind.nice = n;
             Ok(())
         }
