@@ -111,15 +111,16 @@ fn serve(prepared: Prepared, master: Option<OwnedFd>, program: &str) -> std::io:
     let process = stats_sockets::process(&limits);
     let page = stats_sockets::page(&process);
     let checked = Arc::clone(&world);
-    let worker =
-        Worker::new(Arc::clone(&world), frontends, Arc::clone(&log.lines), u64::from(limits.maxconn))
-            .stats_service(page)
-            .on_thread0(Box::new(move |_: &Control| drop(tokio::task::spawn_local(checks::run(checked)))))
-            .on_thread0(Box::new(move |control: &Control| {
-                stats_sockets::serve(control, stats, process, &started)
-            }));
+    let told = Arc::clone(&world);
+    let lines = Arc::clone(&log.lines);
+    let worker = Worker::new(world, frontends, lines, u64::from(limits.maxconn))
+        .stats_service(page)
+        .before_threads(Box::new(move |control: &Control| log.connect(&told, control)))
+        .on_thread0(Box::new(move |_: &Control| drop(tokio::task::spawn_local(checks::run(checked)))))
+        .on_thread0(Box::new(move |control: &Control| {
+            stats_sockets::serve(control, stats, process, &started)
+        }));
     let running = worker.start()?;
-    log.connect(&world, running.control());
     Ok(Serving { running, stats: steered, acceptors, lifeline })
 }
 

@@ -33,4 +33,4 @@ pub use service::{PageRequest, StatsService, TrafficLog};
 pub use stream::debug::show_streams;
 pub use streams::{ErrorCapture, StreamId, StreamInfo, StreamState};
 pub use timers::Kill;
-pub use worker::{Control, LocalTask, Running, Worker};
+pub use worker::{Control, LocalTask, Running, Wiring, Worker};

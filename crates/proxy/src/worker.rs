@@ -21,6 +21,9 @@ use tokio::sync::{mpsc, oneshot};
 /// A task for thread 0: called once inside its runtime, where `tokio::task::spawn_local` works.
 pub type LocalTask = Box<dyn FnOnce(&Control) + Send>;
 
+/// Ties the world to what steers it, before the threads run.
+pub type Wiring = Box<dyn FnOnce(&Control)>;
+
 /// A worker that is ready to start.
 pub struct Worker {
     world: Arc<World>,
@@ -29,6 +32,7 @@ pub struct Worker {
     maxconn: u64,
     stats: Option<Arc<dyn StatsService>>,
     tasks: Vec<LocalTask>,
+    wiring: Option<Wiring>,
 }
 
 impl std::fmt::Debug for Worker {
@@ -57,7 +61,7 @@ impl Worker {
         loggers: Arc<dyn TrafficLog>,
         maxconn: u64,
     ) -> Self {
-        Self { world, listeners, loggers, maxconn, stats: None, tasks: Vec::new() }
+        Self { world, listeners, loggers, maxconn, stats: None, tasks: Vec::new(), wiring: None }
     }
 
     /// Who answers requests for `stats uri`.
@@ -71,6 +75,14 @@ impl Worker {
     #[must_use]
     pub fn on_thread0(mut self, task: LocalTask) -> Self {
         self.tasks.push(task);
+        self
+    }
+
+    /// Runs once the worker can be steered and before a thread runs: the first check may change a server's state at once, and that
+    /// must be told.
+    #[must_use]
+    pub fn before_threads(mut self, wiring: Wiring) -> Self {
+        self.wiring = Some(wiring);
         self
     }
 
@@ -102,6 +114,9 @@ impl Worker {
             sockets: Arc::new(Mutex::new(frontends)),
             loggers: Arc::clone(&self.loggers),
         };
+        if let Some(wire) = self.wiring {
+            wire(&control);
+        }
         let mut threads = Vec::with_capacity(count);
         let mut tasks = Some(self.tasks);
         for (index, (receiver, share)) in receivers.into_iter().zip(shares).enumerate() {
