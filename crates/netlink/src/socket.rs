@@ -99,7 +99,7 @@ fn want_ipv6_headers(socket: &Socket) -> io::Result<()> {
     socket.set_recv_hoplimit_v6(true)
 }
 
-fn send_socket(endpoint: &Endpoint, ttl: u8) -> io::Result<Socket> {
+fn send_socket(endpoint: &Endpoint, ttl: Option<u8>) -> io::Result<Socket> {
     match endpoint.kind.address() {
         IpAddr::V4(_) => {
             // Protocol IPPROTO_RAW: never receives. The protocol on the wire is the one in our header.
@@ -119,7 +119,9 @@ fn send_socket(endpoint: &Endpoint, ttl: u8) -> io::Result<Socket> {
                     socket.set_multicast_loop_v6(false)?;
                 }
                 Kind::Unicast(_) => {
-                    socket.set_unicast_hops_v6(u32::from(ttl))?;
+                    if let Some(ttl) = ttl {
+                        socket.set_unicast_hops_v6(u32::from(ttl))?;
+                    }
                     socket.set_freebind_v6(true)?;
                     let scope = if address.is_unicast_link_local() { index } else { 0 };
                     socket.bind(&SocketAddrV6::new(address, 0, 0, scope).into())?;
@@ -252,8 +254,8 @@ impl Sockets {
         Ok(Self { epoll, pairs: Vec::new(), buffer: vec![0; BUFFER_LEN] })
     }
 
-    /// Opens a pair, or finds the one that is open already. `ttl` is for IPv6 unicast.
-    pub fn open(&mut self, endpoint: &Endpoint, ttl: u8) -> io::Result<PairId> {
+    /// Opens a pair, or finds the one that is open already. `ttl` is for IPv6 unicast; without it the kernel's.
+    pub fn open(&mut self, endpoint: &Endpoint, ttl: Option<u8>) -> io::Result<PairId> {
         if let Some(at) =
             self.pairs.iter().position(|pair| pair.as_ref().is_some_and(|pair| pair.endpoint == *endpoint))
         {

@@ -152,10 +152,10 @@ fn adverts_cross_the_wire_with_our_header() {
             std::fs::write(format!("/proc/sys/net/ipv4/conf/{link}/rp_filter"), "0").unwrap();
         }
         let mut sockets = Sockets::new().unwrap();
-        let sender = sockets.open(&endpoint(&one, "224.0.0.18"), 255).unwrap();
-        let receiver = sockets.open(&endpoint(&two, "224.0.0.18"), 255).unwrap();
+        let sender = sockets.open(&endpoint(&one, "224.0.0.18"), Some(255)).unwrap();
+        let receiver = sockets.open(&endpoint(&two, "224.0.0.18"), Some(255)).unwrap();
         assert_eq!(
-            sockets.open(&endpoint(&two, "224.0.0.18"), 255).unwrap(),
+            sockets.open(&endpoint(&two, "224.0.0.18"), Some(255)).unwrap(),
             receiver,
             "one pair an endpoint"
         );
@@ -191,8 +191,8 @@ fn ipv6_adverts_carry_hop_limit_and_source() {
         let address = spec(&one, "fe80::77", 64);
         assert_eq!(route.add_addresses(&[address]).await, [Ok(())]);
         let mut sockets = Sockets::new().unwrap();
-        let sender = sockets.open(&endpoint(&one, "ff02::12"), 255).unwrap();
-        sockets.open(&endpoint(&two, "ff02::12"), 255).unwrap();
+        let sender = sockets.open(&endpoint(&one, "ff02::12"), Some(255)).unwrap();
+        sockets.open(&endpoint(&two, "ff02::12"), Some(255)).unwrap();
         // An interface that just came up may still drop; adverts are repeated in life, too.
         loop {
             let pair = sockets.pair(sender).unwrap();

@@ -561,11 +561,7 @@ impl Instance {
         if self.ah_sequence >= auth::LAST_SEQUENCE {
             self.ah_sequence = 0;
         }
-        if self.config.version == Version::V3 && self.master_interval != self.config.advert_interval {
-            let (from, to) = (self.master_interval, self.config.advert_interval);
-            self.log(InstanceEvent::IntervalOwn { from, to });
-        }
-        self.master_interval = self.config.advert_interval;
+        let learnt = std::mem::replace(&mut self.master_interval, self.config.advert_interval);
         self.state = State::Master { advert_at: now + self.config.advert_interval };
         if self.conflict == OwnerConflict::Reduced {
             self.conflict = OwnerConflict::None;
@@ -574,6 +570,9 @@ impl Instance {
         }
         self.send(self.effective, now);
         self.log(InstanceEvent::Entering(StateName::Master));
+        if self.config.version == Version::V3 && learnt != self.config.advert_interval {
+            self.log(InstanceEvent::IntervalOwn { from: learnt, to: self.config.advert_interval });
+        }
         self.stats.become_master += 1;
         self.out.push_back(Output::AddAddresses);
         self.garp.start(&self.config.garp, now);

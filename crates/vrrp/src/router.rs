@@ -313,10 +313,18 @@ impl Router {
         };
         // Owners of a group that is not all owners have to wait like everyone else.
         let owners_wait = group == Some(StateName::Backup);
-        self.purge(id);
         let delay = self
             .startup_until
             .map_or(std::time::Duration::ZERO, |until| until.saturating_duration_since(now));
+        let at_once = hold.is_none()
+            && !owners_wait
+            && delay.is_zero()
+            && instance.config().is_owner()
+            && instance.wants_master();
+        // What an owner takes at once need not be removed a second time.
+        if !at_once {
+            self.purge(id);
+        }
         self.with(id, |instance| {
             if owners_wait {
                 instance.wait_for_group();

@@ -56,7 +56,7 @@ impl SocketTable {
         interfaces: &Interfaces,
         log: SockpoolLog,
     ) {
-        let wanted: Vec<Option<(Endpoint, u8)>> = instances
+        let wanted: Vec<Option<(Endpoint, Option<u8>)>> = instances
             .iter()
             .enumerate()
             .map(|(index, instance)| {
@@ -211,7 +211,7 @@ fn endpoint(
     instance: &VrrpInstance,
     source: Option<IpAddr>,
     interfaces: &Interfaces,
-) -> Option<(Endpoint, u8)> {
+) -> Option<(Endpoint, Option<u8>)> {
     let link = if instance.interface.is_empty() {
         None
     } else {
@@ -226,7 +226,7 @@ fn endpoint(
     let ah = matches!(instance.auth, keepalived_config::resolved::Auth::Ah(_))
         && setup::family(instance.family) == Family::V4;
     let protocol = if ah { PROTOCOL_AH } else { PROTOCOL };
-    Some((Endpoint { link, protocol, kind }, instance.unicast_ttl.unwrap_or(255)))
+    Some((Endpoint { link, protocol, kind }, instance.unicast_ttl))
 }
 
 /// Same socket, same VRID. Several unicast instances may share both: the one that has the sender as a peer, else the

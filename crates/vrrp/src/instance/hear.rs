@@ -31,6 +31,9 @@ impl Instance {
         if let Some(sequence) = advert.ah_sequence {
             self.ah_sequence = sequence;
         }
+        if matches!(self.state, State::Backup { .. }) {
+            self.note_master(advert.source);
+        }
         self.compare_interval(&advert);
         self.compare_addresses(&advert);
         if advert.priority == 0 {
@@ -102,18 +105,22 @@ impl Instance {
         }
     }
 
-    fn remember_master(&mut self, advert: &Advert) {
+    /// Another router than the remembered master: what was said about that one is said about this one anew.
+    fn note_master(&mut self, source: IpAddr) {
         match self.master {
-            Some(master) if master == advert.source => {}
+            Some(master) if master == source => {}
             Some(master) => {
                 self.logged = 0;
-                self.log(InstanceEvent::MasterChanged(master, advert.source));
+                self.log(InstanceEvent::MasterChanged(master, source));
             }
             None => {
                 self.logged = 0;
-                self.log(InstanceEvent::MasterSet(advert.source));
+                self.log(InstanceEvent::MasterSet(source));
             }
         }
+    }
+
+    fn remember_master(&mut self, advert: &Advert) {
         self.master = Some(advert.source);
         self.master_priority = advert.priority;
     }

@@ -200,8 +200,12 @@ impl Shell {
                 let before = self.assigned.get(&key).copied();
                 let is_virtual = |address| self.addresses.is_virtual(address);
                 match (before, self.interfaces.source(name, family, before, is_virtual)) {
-                    (before, Some(address)) if before != Some(address) => {
+                    (None, Some(address)) => {
                         detail!("Assigned address {address} for interface {name}");
+                        self.assigned.insert(key, address);
+                    }
+                    // Another address took its place.
+                    (Some(before), Some(address)) if before != address => {
                         self.assigned.insert(key, address);
                     }
                     (Some(address), None) => {
