@@ -89,16 +89,23 @@ fn read(options: &Options, machine: &Machine) -> Outcome {
 fn already_running(options: &Options) -> bool {
     for path in [&options.pid_file, &options.vrrp_pid_file] {
         match pid_file::look(path) {
-            Found::Running(_) => return true,
+            Found::Running(pid) if is_keepalived(pid) => return true,
             Found::Locked => {
                 line!("Another process has pid file {} locked", path.display());
                 return true;
             }
             // Its lock went with its process; writing it anew is all there is to do.
-            Found::Stale | Found::Nothing => {}
+            Found::Running(_) | Found::Stale | Found::Nothing => {}
         }
     }
     false
+}
+
+/// Whether a process id of an earlier start still is what it was: ids come round again, and one that nobody has waited for yet
+/// has no program any more.
+fn is_keepalived(pid: i32) -> bool {
+    let Ok(program) = std::fs::read_link(format!("/proc/{pid}/exe")) else { return false };
+    program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("keepalived"))
 }
 
 /// From the configuration to the end of the main loop.
