@@ -2,6 +2,7 @@
 #
 #   make check    formatting, lints, documentation, dependencies, layering, file lengths
 #   make test     unit tests, then every scenario suite, ours beside the reference
+#   make test-netns   VRRP on the wire, ours beside the reference and with it; make soak-netns for the long storms
 #   make demo     the whole story in network namespaces, in under two minutes
 #   make deb      two Debian packages in dist/
 #   make bench    CPU cost a request, ours beside both references
@@ -24,7 +25,7 @@ export HAPROXY    ?= $(abspath $(TARGET)/release/haproxy)
 export KEEPALIVED ?= $(abspath $(TARGET)/release/keepalived)
 
 .PHONY: help check fmt clippy doc deny layout generated test test-unit test-vtc test-side-by-side test-reload \
-        test-packages test-hosts demo deb bench build tools reference clean print-tests
+        test-packages test-hosts test-netns soak-netns demo deb bench build tools reference clean print-tests
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//; p' Makefile
@@ -56,7 +57,7 @@ generated: build
 # -- test --
 
 # In this order: what is quick and tells most comes first.
-TESTS := test-unit test-vtc test-side-by-side test-reload demo test-packages test-hosts
+TESTS := test-unit test-vtc test-side-by-side test-reload test-netns demo test-packages test-hosts
 
 test: tools
 	@$(PYTHON) -B .ci/steps.py $(TESTS)
@@ -73,6 +74,12 @@ test-side-by-side: build
 
 test-reload: build
 	$(LAB) -m reload
+
+test-netns: build
+	$(LAB) -m netns
+
+soak-netns: build
+	NETNS_LONG=1 $(LAB) -m netns storm
 
 test-packages: deb
 	.ci/tools lintian

@@ -1,0 +1,1 @@
+"""VRRP and BFD routers in network namespaces: ours, the reference, and one of each on one wire."""
