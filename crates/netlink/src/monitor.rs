@@ -95,6 +95,13 @@ impl Monitor {
     }
 }
 
+/// What the first message of a datagram of NETLINK_ROUTE says, for tests on bytes; none when it says nothing of interest or is none.
+#[must_use]
+pub fn decode(datagram: &[u8]) -> Option<Event> {
+    let message = netlink_packet_core::NetlinkMessage::<RouteNetlinkMessage>::deserialize(datagram).ok()?;
+    event_of(message.payload)
+}
+
 fn event_of(payload: NetlinkPayload<RouteNetlinkMessage>) -> Option<Event> {
     match payload {
         NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(message)) => {

@@ -67,6 +67,12 @@ pub(crate) async fn receive(session: &mut Session) -> bool {
     false
 }
 
+/// The size of the PROXY header that `input` begins with; none when it begins with none that is whole and valid.
+#[must_use]
+pub fn header_size(input: &[u8]) -> Option<usize> {
+    parse(input).ok().map(|header| header.size)
+}
+
 fn parse(input: &[u8]) -> Result<Header, Reason> {
     if input.starts_with(V2_SIGNATURE) {
         return parse_v2(input);

@@ -28,6 +28,7 @@ mod timers;
 mod transport;
 mod worker;
 
+pub use accept_proxy::header_size as accept_proxy_size;
 pub use process::Process;
 pub use service::{PageRequest, StatsService, TrafficLog};
 pub use stream::debug::show_streams;

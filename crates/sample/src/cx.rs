@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The client connection, as fetches and log fields see it. Lives as long as the session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SessionView {
     /// Client address; none for Unix sockets without one.
     pub src: Option<SocketAddr>,
