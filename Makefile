@@ -6,6 +6,8 @@
 #   make demo     the whole story in network namespaces, in under two minutes
 #   make deb      two Debian packages in dist/
 #   make bench    CPU cost a request, ours beside both references
+#   make soak     mixed load with faults on both sides and reloads: SOAK_SECONDS (1800), SOAK_SEED
+#   make fuzz     every fuzz target for FUZZ_SECONDS (600) each; needs a nightly toolchain
 #
 # SUBJECT=ours|reference|mixed|all and LAB_DEBIAN=bookworm,trixie choose what `make test-hosts` runs.
 # REFERENCE=DIR names the installed reference programs; see compat-tests/README.md.
@@ -24,8 +26,8 @@ export CARGO_TERM_COLOR ?= never
 export HAPROXY    ?= $(abspath $(TARGET)/release/haproxy)
 export KEEPALIVED ?= $(abspath $(TARGET)/release/keepalived)
 
-.PHONY: help check fmt clippy doc deny layout generated test test-unit test-vtc test-side-by-side test-reload \
-        test-packages test-hosts test-netns soak-netns demo deb bench build tools reference clean print-tests
+.PHONY: help check fmt clippy doc deny layout generated test test-unit test-vtc test-side-by-side test-reload test-soak \
+        test-packages test-hosts test-netns soak-netns demo deb bench soak fuzz build tools reference clean print-tests
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//; p' Makefile
@@ -57,7 +59,7 @@ generated: build
 # -- test --
 
 # In this order: what is quick and tells most comes first.
-TESTS := test-unit test-vtc test-side-by-side test-reload test-netns demo test-packages test-hosts
+TESTS := test-unit test-vtc test-side-by-side test-reload test-soak test-netns demo test-packages test-hosts
 
 test: tools
 	@$(PYTHON) -B .ci/steps.py $(TESTS)
@@ -85,6 +87,11 @@ test-packages: deb
 	.ci/tools lintian
 	$(LAB) -m packages
 
+# The short form of `make soak`, with a fixed seed.
+test-soak: build
+	SOAK_SECONDS=$${SOAK_SECONDS:-45} SOAK_SEED=$${SOAK_SEED:-1} \
+	  $(CARGO) test -p compat-tests --release --locked --test soak
+
 # Ours are needed unless only the reference is asked for.
 test-hosts: $(if $(filter reference,$(SUBJECT)),,deb)
 	$(LAB) -m hosts
@@ -106,6 +113,13 @@ deb:
 
 bench: build
 	REFERENCE="$$($(LAB) -m lab.reference)" $(LAB) -m bench
+
+# SUBJECT=reference soaks the reference.
+soak: build
+	REFERENCE="$$($(LAB) -m lab.reference)" SOAK_SECONDS=$${SOAK_SECONDS:-1800} $(CARGO) test -p compat-tests --release --locked --test soak
+
+fuzz:
+	$(PYTHON) -B fuzz/run.py
 
 tools:
 	@.ci/tools
