@@ -1,6 +1,6 @@
 //! What the sections say, as written: settings with where they came from. `resolve` makes the runtime configuration of it.
 
-use crate::runtime::{Cookie, ForwardFor, Level, LogTarget, Mode, Reuse};
+use crate::runtime::{Cookie, ForwardFor, Level, LogTarget, Mode, RetryOn, Reuse};
 use crate::setting::{SectionNumber, Setting};
 use balance::HashKey;
 use config_text::Span;
@@ -116,6 +116,7 @@ pub(crate) struct ProxyDecl {
     pub(crate) rate_limit_sessions: Setting<Option<i64>>,
     pub(crate) retries: Setting<Option<i64>>,
     pub(crate) redispatch: Setting<Option<i32>>,
+    pub(crate) retry_on: Setting<RetryOn>,
     pub(crate) timeouts: TimeoutsDecl,
     pub(crate) options: OptionsDecl,
     pub(crate) forwardfor: Setting<Option<ForwardFor>>,
@@ -167,6 +168,7 @@ impl ProxyDecl {
             rate_limit_sessions: Setting::builtin(None),
             retries: Setting::builtin(None),
             redispatch: Setting::builtin(None),
+            retry_on: Setting::builtin(RetryOn::CONNECTION_FAILURE),
             timeouts: TimeoutsDecl::default(),
             options: OptionsDecl::default(),
             forwardfor: Setting::builtin(None),

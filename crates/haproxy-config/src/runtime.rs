@@ -157,6 +157,8 @@ pub struct Proxy {
     pub retries: u32,
     /// `option redispatch`: none means off; else its interval (-1 is the last retry).
     pub redispatch: Option<i32>,
+    /// `retry-on`
+    pub retry_on: RetryOn,
     /// The flags of `option`.
     pub options: Options,
     /// `option forwardfor`
@@ -212,6 +214,59 @@ impl Proxy {
     #[must_use]
     pub fn is_backend(&self) -> bool {
         self.kind != ProxyKind::Frontend
+    }
+}
+
+/// `retry-on`: after which failures a request is sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryOn(u16);
+
+impl RetryOn {
+    /// `none`
+    pub const NONE: Self = Self(0);
+    /// `conn-failure`, the default: no connection to the server.
+    pub const CONNECTION_FAILURE: Self = Self(1);
+    /// `empty-response`: the server closed before a response.
+    pub const EMPTY_RESPONSE: Self = Self(2);
+    /// `response-timeout`
+    pub const RESPONSE_TIMEOUT: Self = Self(4);
+    /// `junk-response`: what came is no response.
+    pub const JUNK_RESPONSE: Self = Self(8);
+    /// `0rtt-rejected`
+    pub const EARLY_DATA_REJECTED: Self = Self(16);
+    /// The statuses that may be named, from bit 5 on.
+    const STATUSES: [u16; 11] = [401, 403, 404, 408, 425, 429, 500, 501, 502, 503, 504];
+    const FIRST_STATUS: u32 = 5;
+
+    /// Both.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether all of `other` is asked for.
+    #[must_use]
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// A response with this status.
+    #[must_use]
+    pub fn status(status: u16) -> Option<Self> {
+        let at = Self::STATUSES.iter().position(|known| *known == status)?;
+        Some(Self(1 << (Self::FIRST_STATUS + u32::try_from(at).ok()?)))
+    }
+
+    /// Whether anything that happens after the request was sent is asked for, so that the request must be kept.
+    #[must_use]
+    pub const fn keeps_request(self) -> bool {
+        self.0 & !Self::CONNECTION_FAILURE.0 != 0
+    }
+
+    /// Whether a connection that the server may have closed meanwhile can do no harm: the request would be sent again.
+    #[must_use]
+    pub const fn forgives_reuse(self) -> bool {
+        self.has(Self::CONNECTION_FAILURE.with(Self::EMPTY_RESPONSE).with(Self::RESPONSE_TIMEOUT))
     }
 }
 

@@ -207,6 +207,34 @@ impl Flow {
         self.prefix_at = 0;
     }
 
+    /// The body as it goes on the wire, complete: for a second try. It must have been received whole and not be under way yet.
+    pub(crate) fn framed_body(&self) -> Vec<u8> {
+        let mut framed = Vec::new();
+        if self.discard {
+            return framed;
+        }
+        let payload = self.pending_payload();
+        if self.chunked {
+            if !payload.is_empty() {
+                write_chunk_size(payload.len(), &mut framed);
+                framed.extend_from_slice(payload);
+                framed.extend_from_slice(b"\r\n");
+            }
+            framed.extend_from_slice(b"0\r\n");
+            framed.extend_from_slice(&self.trailers);
+            framed.extend_from_slice(b"\r\n");
+        } else {
+            framed.extend_from_slice(payload);
+        }
+        framed
+    }
+
+    /// Takes back what was not written of a body that was received whole: it is sent again from a copy.
+    pub(crate) fn withdraw(&mut self) {
+        self.drop_output();
+        self.trailers.clear();
+    }
+
     /// Gives up the memory of a head that was written, for the next one.
     pub(crate) fn recycle_prefix(&mut self) -> Vec<u8> {
         if self.prefix_at < self.prefix.len() || self.in_flight > 0 {

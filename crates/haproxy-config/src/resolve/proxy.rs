@@ -98,6 +98,7 @@ pub(super) fn build(
         timeouts: timeouts(proxy),
         retries: u32::try_from(proxy.retries.unwrap_or(RETRIES)).unwrap_or(0),
         redispatch: *proxy.redispatch,
+        retry_on: *proxy.retry_on,
         options: options(proxy),
         forwardfor: (*proxy.forwardfor).clone().filter(|_| http),
         log,

@@ -3,7 +3,7 @@
 use crate::cx::{Cx, Effect, Line, Outcome, Refusal};
 use crate::declared::{ProxyDecl, SectionKind, UseBackendDecl};
 use crate::registry::{Row, Sections, Set, Since, row};
-use crate::runtime::Mode;
+use crate::runtime::{Mode, RetryOn};
 use config_text::Word;
 use sample::{AclSet, Condition, Place as At, Points};
 use units::lenient_int;
@@ -124,6 +124,45 @@ fn retries(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
         return Err(Refusal::fatal("'retries' expects an integer argument (dispatch counts for one)."));
     }
     proxy.retries.set(Some(lenient_int(&text)), line.span, cx.section);
+    Ok(())
+}
+
+/// `retry-on`. HAPROXY: the words of one line replace those of the line before.
+fn retry_on(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    if !proxy.kind.has_backend() {
+        return Err(Refusal::fatal("'retry-on' only available in backend or listen section"));
+    }
+    if line.arg(0).is_empty() {
+        return Err(Refusal::fatal("'retry-on' needs at least one keyword to specify when to retry"));
+    }
+    let mut chosen = RetryOn::NONE;
+    for word in line.args() {
+        let one = match word.lossy().as_str() {
+            "none" if line.args().len() == 1 => RetryOn::NONE,
+            "none" => return Err(Refusal::fatal("'retry-on' 'none' keyworld only usable alone")),
+            "conn-failure" => RetryOn::CONNECTION_FAILURE,
+            "empty-response" => RetryOn::EMPTY_RESPONSE,
+            "response-timeout" => RetryOn::RESPONSE_TIMEOUT,
+            "junk-response" => RetryOn::JUNK_RESPONSE,
+            "0rtt-rejected" => RetryOn::EARLY_DATA_REJECTED,
+            "all-retryable-errors" => [500, 502, 503, 504].into_iter().filter_map(RetryOn::status).fold(
+                RetryOn::CONNECTION_FAILURE
+                    .with(RetryOn::EMPTY_RESPONSE)
+                    .with(RetryOn::RESPONSE_TIMEOUT)
+                    .with(RetryOn::JUNK_RESPONSE)
+                    .with(RetryOn::EARLY_DATA_REJECTED),
+                RetryOn::with,
+            ),
+            // HAPROXY: 429 is known to it, and unknown to its manual.
+            other => other
+                .parse()
+                .ok()
+                .and_then(RetryOn::status)
+                .ok_or_else(|| Refusal::fatal(format!("'retry-on': unknown keyword '{other}'")))?,
+        };
+        chosen = chosen.with(one);
+    }
+    proxy.retry_on.set(chosen, line.span, cx.section);
     Ok(())
 }
 
@@ -303,6 +342,14 @@ pub(crate) const KEYWORDS: &[Row<ProxyDecl>] = &[
         "Most new sessions a second.",
     ),
     row("retries", BACK, Since(1, 1), "<value>", Set::Custom(retries), "Attempts after a failed connection."),
+    row(
+        "retry-on",
+        ALL,
+        Since(2, 0),
+        "[space-delimited list of keywords]",
+        Set::Custom(retry_on),
+        "After which failures a request is sent again.",
+    ),
     row(
         "unique-id-header",
         ALL,

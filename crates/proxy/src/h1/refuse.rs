@@ -65,9 +65,7 @@ async fn end(session: &mut Session, view: &SessionView, status: u16, cause: Caus
     let front = std::rc::Rc::clone(&session.front);
     let null = !received && front.proxy.options.dontlognull;
     let ignored = !received && front.proxy.options.http_ignore_probes;
-    if !ignored {
-        answer(session, status).await;
-    }
+    let answered = !ignored && answer(session, status).await;
     front.count(Stat::Requests, 1);
     front.count(Stat::Status4xx, 1);
     front.thread.process.cumulated_requests.fetch_add(1, Relaxed);
@@ -75,20 +73,28 @@ async fn end(session: &mut Session, view: &SessionView, status: u16, cause: Caus
         state.request_rate.hit(crate::clock::now_ms());
     }
     let number = front.thread.process.next_stream_number();
-    if null || ignored {
-        return;
+    if !null && !ignored {
+        log(session, view, number, status, cause, idle_ms);
     }
+    if answered {
+        // Without this, bytes of the client that were not read would turn the close into a reset that overtakes the answer.
+        session.io.shut_down_write();
+        drain(session).await;
+    }
+}
+
+fn log(session: &Session, view: &SessionView, number: u32, status: u16, cause: Cause, idle_ms: Option<u64>) {
     let mut data = LogData { accepted_at_us: session.origin_us, status: Some(status), ..LogData::default() };
     data.timers.idle = idle_ms;
     data.timers.close = crate::clock::now_ms().saturating_sub(session.origin_ms);
     data.termination.note(cause, Phase::Request);
-    traffic_log::refused(&front, view, number, data);
+    traffic_log::refused(&session.front, view, number, data);
 }
 
-/// The page of a status in the mux's spelling, unless an empty errorfile suppresses it.
-async fn answer(session: &mut Session, status: u16) {
+/// Sends the page of a status in the mux's spelling. False when an empty errorfile suppresses it.
+async fn answer(session: &mut Session, status: u16) -> bool {
     if session.front.proxy.errors.get(&status).is_some_and(|reply| reply.is_empty()) {
-        return;
+        return false;
     }
     let bytes = page(status);
     let timeout = session.front.proxy.timeouts.client;
@@ -105,9 +111,7 @@ async fn answer(session: &mut Session, status: u16) {
         Poll::Ready(())
     })
     .await;
-    // Without this, bytes of the client that were not read would turn the close into a reset that overtakes the answer.
-    session.io.shut_down_write();
-    drain(session).await;
+    true
 }
 
 /// Takes what the client still sends, for a short while, so that it reads the answer.

@@ -2,14 +2,15 @@
 
 use super::body::poll_ring;
 use super::connect::{Target, is_local};
+use super::retry::Failure;
 use super::{Step, Stop, Stream};
 use crate::pool::ServerConnection;
 use crate::state::{
-    Assign, AssignInput, BackendState, Dequeued, OpState, Priority, QueueTicket, ServerState, Stat, Wanted,
+    Assign, AssignInput, BackendState, Dequeued, Priority, QueueTicket, ServerState, Stat, Wanted,
 };
 use crate::streams::StreamState;
 use crate::timers::{Kill, Ring, after};
-use haproxy_config::runtime::{Reuse, ServerIndex};
+use haproxy_config::runtime::Reuse;
 use log_format::termination::{Cause, ServerSide};
 use rules::Reply;
 use std::future::{Future as _, poll_fn};
@@ -18,40 +19,20 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
-
-/// Longest rest before another try of the same server.
-const TURN_AROUND: Duration = Duration::from_secs(1);
-
-/// Why there is no connection.
-enum Failure {
-    Refused,
-    TimedOut,
-    Local,
-}
 
 /// What ended a wait that a client or an administrator may end.
-enum Interrupted {
+pub(super) enum Interrupted {
     ClientGone,
     TimedOut,
     Killed(Kill),
 }
 
-/// The state of a stream's tries.
-#[derive(Default)]
-struct Tries {
-    avoid: Option<ServerIndex>,
-    /// Whether the algorithm chose the server, not persistence.
-    balanced: bool,
-}
-
 impl Stream<'_> {
     /// A connection to the server that is assigned. Retries and redispatches as configured.
     pub(super) async fn reach_server(&mut self) -> Step<ServerConnection> {
-        let mut tries = Tries::default();
         loop {
             if self.slot.is_none() {
-                self.assign(&mut tries).await?;
+                self.assign().await?;
             }
             let Some(server) = self.slot.as_ref().map(|slot| Arc::clone(slot.server())) else {
                 return self.no_server();
@@ -84,7 +65,7 @@ impl Stream<'_> {
                 }
                 Err(failure) => failure,
             };
-            self.retry(&server, failure, &mut tries).await?;
+            self.retry(&server, failure).await?;
         }
     }
 
@@ -117,12 +98,12 @@ impl Stream<'_> {
             return None;
         }
         let reuse = self.backend.as_ref().map_or(Reuse::Never, |backend| backend.config.reuse);
-        self.front.thread.pool.take(server, reuse, self.first)
+        self.front.thread.pool.take(server, reuse, self.first && !self.retry_on().forgives_reuse())
     }
 
-    async fn assign(&mut self, tries: &mut Tries) -> Step<()> {
+    async fn assign(&mut self) -> Step<()> {
         let Some(backend) = self.backend.clone() else { return self.no_server() };
-        self.prefer_last(&backend, tries);
+        self.prefer_last(&backend);
         loop {
             let priority = Priority::new(
                 self.effects.priority_class.unwrap_or(0),
@@ -135,30 +116,34 @@ impl Stream<'_> {
                 src: self.session.src.map(|src| src.ip()),
                 payload: self.flow.pending_payload(),
                 wanted: self.wanted,
-                avoid: tries.avoid,
+                avoid: self.tries.avoid,
                 priority,
             });
             match outcome {
                 Assign::Server { slot, balanced } => {
-                    tries.balanced = balanced;
+                    self.tries.balanced = balanced;
+                    if balanced && self.wanted.is_some() {
+                        self.leave_wanted(&backend);
+                    }
+                    self.count_redispatch(slot.server());
                     self.set_server(slot.server());
                     self.slot = Some(slot);
                     self.log.timers.queue = Some(self.elapsed());
                     return Ok(());
                 }
                 Assign::Queued { ticket, balanced } => {
-                    tries.balanced = balanced;
+                    self.tries.balanced = balanced;
                     if self.wait_in_queue(ticket).await? {
                         self.log.timers.queue = Some(self.elapsed());
                         return Ok(());
                     }
-                    self.wanted = None;
                 }
                 Assign::Full(server) => {
                     self.set_server(&server);
                     self.count_backend(Stat::ConnectErrors);
                     self.count_server(Stat::ConnectErrors);
                     self.log.timers.queue = None;
+                    self.log.server_connections = server.streams.current();
                     self.side = ServerSide::Queued;
                     return self.fail(Cause::ServerAbort, 503);
                 }
@@ -168,8 +153,8 @@ impl Stream<'_> {
     }
 
     /// `option prefer-last-server`: a session that owns a connection stays with its server while that is usable.
-    fn prefer_last(&mut self, backend: &Arc<BackendState>, tries: &Tries) {
-        if !backend.config.options.prefer_last_server || self.wanted.is_some() || tries.avoid.is_some() {
+    fn prefer_last(&mut self, backend: &Arc<BackendState>) {
+        if !backend.config.options.prefer_last_server || self.wanted.is_some() || self.tries.avoid.is_some() {
             return;
         }
         let last = self.own.as_ref().map(|own| own.0).filter(|at| at.proxy == backend.index());
@@ -206,7 +191,7 @@ impl Stream<'_> {
         self.server = Some(Arc::clone(server));
     }
 
-    fn no_server<T>(&mut self) -> Step<T> {
+    pub(super) fn no_server<T>(&mut self) -> Step<T> {
         self.count_backend(Stat::ConnectErrors);
         self.side = ServerSide::Connecting { local: false };
         self.fail(Cause::ServerAbort, 503)
@@ -235,35 +220,51 @@ impl Stream<'_> {
         drop(ticket);
         match waited {
             Ok(Dequeued::Server(slot)) => {
+                self.count_redispatch(slot.server());
                 self.set_server(slot.server());
                 self.slot = Some(slot);
                 Ok(true)
             }
-            Ok(Dequeued::Rebalance) => Ok(false),
+            Ok(Dequeued::Rebalance) => {
+                self.log.server_queue += 1;
+                self.leave_persistence();
+                Ok(false)
+            }
             Err(Interrupted::TimedOut) => {
-                self.log.timers.queue = Some(self.elapsed());
+                self.left_queue();
                 self.count_backend(Stat::ConnectErrors);
                 self.count_server(Stat::ConnectErrors);
-                // The one that leaves counts itself, as those do that are served.
-                *if self.server.is_some() {
-                    &mut self.log.server_queue
-                } else {
-                    &mut self.log.backend_queue
-                } += 1;
                 self.fail(Cause::ServerTimeout, 503)
             }
-            Err(Interrupted::ClientGone) => self.client_gone(),
-            Err(Interrupted::Killed(kill)) => self.killed(kill),
+            Err(Interrupted::ClientGone) => {
+                self.left_queue();
+                self.client_gone()
+            }
+            Err(Interrupted::Killed(kill)) => {
+                self.left_queue();
+                self.killed(kill)
+            }
         }
     }
 
-    fn client_gone<T>(&mut self) -> Step<T> {
+    /// The end of a wait that led to no server. The one that leaves counts itself, as those do that are served.
+    fn left_queue(&mut self) {
+        self.log.timers.queue = Some(self.elapsed());
+        if let Some(server) = &self.server {
+            self.log.server_connections = server.streams.current();
+            self.log.server_queue += 1;
+        } else {
+            self.log.backend_queue += 1;
+        }
+    }
+
+    pub(super) fn client_gone<T>(&mut self) -> Step<T> {
         self.note(Cause::ClientAbort);
         Err(Stop::Cut)
     }
 
     /// Whether the alarm rings or, with `option abortonclose`, the client closed.
-    fn poll_interrupted(&mut self, cx: &mut Context<'_>) -> Poll<Interrupted> {
+    pub(super) fn poll_interrupted(&mut self, cx: &mut Context<'_>) -> Poll<Interrupted> {
         if self.aborts_on_close() && self.flow.poll_source_gone(cx, self.client).is_some() {
             return Poll::Ready(Interrupted::ClientGone);
         }
@@ -296,71 +297,5 @@ impl Stream<'_> {
             Err(Interrupted::ClientGone) => self.client_gone(),
             Err(Interrupted::Killed(kill)) => self.killed(kill),
         }
-    }
-
-    /// After a failure: waits and returns when there is to be another try; the slot is given up when it may go elsewhere.
-    async fn retry(&mut self, server: &Arc<ServerState>, failure: Failure, tries: &mut Tries) -> Step<()> {
-        let Some(backend) = self.backend.clone() else { return self.no_server() };
-        let retries = backend.config.retries;
-        if self.log.retries >= retries {
-            return self.give_up(&failure);
-        }
-        self.log.retries += 1;
-        let active = backend.usable().0;
-        if self.may_redispatch(server, active, tries.balanced) {
-            self.leave_persistence();
-            tries.avoid = Some(server.at.server);
-            self.free_slot();
-            if active > 1 {
-                return Ok(());
-            }
-        } else {
-            self.count_backend(Stat::Retries);
-            self.count_server(Stat::Retries);
-        }
-        // A connection that timed out has waited already.
-        if matches!(failure, Failure::Refused) {
-            let rest =
-                backend.config.timeouts.connect.map_or(TURN_AROUND, |connect| connect.min(TURN_AROUND));
-            self.rest(rest).await?;
-        }
-        Ok(())
-    }
-
-    fn may_redispatch(&self, server: &ServerState, active: u32, balanced: bool) -> bool {
-        let Some(backend) = &self.backend else { return false };
-        let Some(interval) = backend.config.redispatch else { return false };
-        let retries = i64::from(backend.config.retries);
-        let (done, interval) = (i64::from(self.log.retries), i64::from(interval));
-        let at_interval = match interval {
-            1.. => done % interval == 0,
-            ..0 => {
-                let every = retries + 1 + interval;
-                every > 0 && done % every == 0
-            }
-            0 => false,
-        };
-        server.op() != OpState::Running || at_interval || (balanced && active > 1 && !backend.is_hashing())
-    }
-
-    async fn rest(&mut self, time: Duration) -> Step<()> {
-        self.alarm.set(after(self.now_ms(), Some(time)));
-        match poll_fn(|cx| self.poll_interrupted(cx)).await {
-            Interrupted::TimedOut => Ok(()),
-            Interrupted::ClientGone => self.client_gone(),
-            Interrupted::Killed(kill) => self.killed(kill),
-        }
-    }
-
-    fn give_up<T>(&mut self, failure: &Failure) -> Step<T> {
-        self.count_backend(Stat::ConnectErrors);
-        self.count_server(Stat::ConnectErrors);
-        self.free_slot();
-        let cause = match failure {
-            Failure::Refused => Cause::ServerAbort,
-            Failure::TimedOut => Cause::ServerTimeout,
-            Failure::Local => Cause::Resource,
-        };
-        self.fail(cause, 503)
     }
 }

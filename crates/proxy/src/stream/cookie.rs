@@ -1,7 +1,7 @@
 //! Persistence cookies (configuration manual, `cookie`; haproxy-algorithms, part 5) and cookie captures.
 
 use super::Stream;
-use crate::state::{BackendState, CookieMatch, Stat, Wanted};
+use crate::state::{BackendState, CookieMatch, Wanted};
 use haproxy_config::runtime::Cookie;
 use http1::Head;
 use log_format::{CookieRequest, CookieResponse};
@@ -234,17 +234,6 @@ impl Stream<'_> {
         };
         let method = matches!(self.request.method(), b"GET" | b"HEAD");
         status && method && !self.response.values(b"cache-control").any(forbidden)
-    }
-
-    /// A redispatch breaks the persistence.
-    pub(super) fn leave_persistence(&mut self) {
-        if self.log.termination.cookie_request == CookieRequest::Valid {
-            self.log.termination.cookie_request = CookieRequest::Down;
-        }
-        self.wanted = None;
-        self.count_server(Stat::Redispatches);
-        self.count_backend(Stat::Redispatches);
-        self.log.redispatched = true;
     }
 }
 

@@ -16,7 +16,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 /// What the wait for a response's head came to.
-enum Awaited {
+pub(super) enum Awaited {
     Head(Facts),
     Refused(Refusal),
     /// The server closed or reset the connection.
@@ -26,6 +26,8 @@ enum Awaited {
     /// `option abortonclose`: the client closed.
     ClientGone(SourceGone),
     ServerTimedOut,
+    /// The server did not take the request in time.
+    ServerBlocked,
     ClientTimedOut,
     Killed(Kill),
 }
@@ -49,7 +51,7 @@ enum Relayed {
 /// Whether the exchange is over.
 enum Progress {
     Over,
-    /// The connection from the pool was dead: another one will do.
+    /// The request is to be sent again: the connection from the pool was dead, or `retry-on` asks for it.
     Again,
 }
 
@@ -73,9 +75,25 @@ impl Stream<'_> {
             match self.await_head(&mut connection, &mut buffer, &mut sent).await {
                 Awaited::Head(facts) => {
                     buffer.consume(facts.size);
-                    if !self.pass_interim(&facts).await? {
-                        break facts;
+                    if self.pass_interim(&facts).await? {
+                        continue;
                     }
+                    if self.repeats_on_status() {
+                        self.drop_response(connection, &facts, buffer, sent);
+                        self.repeat();
+                        return Ok(Progress::Again);
+                    }
+                    break facts;
+                }
+                other if self.repeats_on(&other, &buffer) => {
+                    if matches!(other, Awaited::ServerGone) {
+                        self.response_error();
+                    }
+                    if let Awaited::Refused(refusal) = other {
+                        self.capture_response(refusal, &buffer);
+                    }
+                    self.repeat();
+                    return Ok(Progress::Again);
                 }
                 Awaited::ServerGone if buffer.is_empty() && connection.reused && self.is_repeatable() => {
                     self.count_server(Stat::Retries);
@@ -178,6 +196,7 @@ impl Stream<'_> {
             _ => {}
         }
         out.extend_from_slice(b"\r\n");
+        self.keep_or_repeat_body(&mut out);
         self.flow.rewind(out);
         let now = self.now_ms();
         self.flow.write_at = now;
@@ -279,7 +298,8 @@ impl Stream<'_> {
             poll_ring(self.alarm, cx).map(|ring| match ring {
                 Ring::Kill(kill) => Awaited::Killed(kill),
                 Ring::Deadline if client <= server => Awaited::ClientTimedOut,
-                Ring::Deadline => Awaited::ServerTimedOut,
+                Ring::Deadline if *sent => Awaited::ServerTimedOut,
+                Ring::Deadline => Awaited::ServerBlocked,
             })
         })
         .await
@@ -304,6 +324,11 @@ impl Stream<'_> {
                 // HAPROXY: a head that was begun and not ended is an invalid one.
                 let cause = if buffer.is_empty() { Cause::ServerAbort } else { Cause::Proxy };
                 self.fail(cause, 502)
+            }
+            // HAPROXY: a server that does not take the request is one that left.
+            Awaited::ServerBlocked => {
+                self.response_error();
+                self.fail(Cause::ServerAbort, 502)
             }
             Awaited::ServerTimedOut => {
                 self.response_error();
@@ -384,9 +409,11 @@ impl Stream<'_> {
             }
             let (mut client_read, mut client_write, mut server_read, mut server_write) =
                 (NEVER, NEVER, NEVER, NEVER);
+            // While the client owes its body, the server's silence is not its own.
+            let owed = !sent && self.flow.waits().read;
             if !answered {
                 let waits = response.waits();
-                if waits.read {
+                if waits.read && !owed {
                     server_read = after(response.read_at.max(self.flow.write_at), server_timeout);
                 }
                 if waits.write {
@@ -408,8 +435,8 @@ impl Stream<'_> {
                 Ring::Kill(kill) => Relayed::Killed(kill),
                 Ring::Deadline if deadline == client_write => Relayed::ClientWriteTimedOut,
                 Ring::Deadline if deadline == client_read => Relayed::ClientReadTimedOut,
-                Ring::Deadline if deadline == server_read => Relayed::ServerReadTimedOut,
-                Ring::Deadline => Relayed::ServerWriteTimedOut,
+                Ring::Deadline if deadline == server_write => Relayed::ServerWriteTimedOut,
+                Ring::Deadline => Relayed::ServerReadTimedOut,
             })
         })
         .await
@@ -457,11 +484,26 @@ impl Stream<'_> {
         };
         self.note(cause);
         self.free_slot();
+        // Before the reset that bytes of the client which nobody read turn the close into.
+        self.client.shut_down_write();
         Err(Stop::Cut)
     }
 
-    /// Gives the server connection back, or closes it.
-    fn release(&mut self, mut connection: ServerConnection, close: bool) {
+    /// A response that the client does not get. Its connection lives on when all of it is here.
+    fn drop_response(&mut self, connection: ServerConnection, facts: &Facts, buffer: Buffer, sent: bool) {
+        let mut response = Flow::new(facts.framing, buffer, Vec::new(), self.now_ms());
+        let whole = response.decode().is_ok() && response.is_received() && response.undecoded().is_empty();
+        let close = self.must_close_server(facts) || !whole || !sent;
+        self.give_back(connection, close);
+    }
+
+    /// Gives the server connection back, or closes it, and frees the slot.
+    fn release(&mut self, connection: ServerConnection, close: bool) {
+        self.give_back(connection, close);
+        self.free_slot();
+    }
+
+    fn give_back(&mut self, mut connection: ServerConnection, close: bool) {
         let Some(server) = self.server.clone() else { return };
         let now = self.now_ms();
         if !close && !self.front.thread.stopping() {
@@ -473,7 +515,6 @@ impl Stream<'_> {
                 self.front.thread.pool.give(&server, connection, now);
             }
         }
-        self.free_slot();
     }
 
     /// NTLM and Negotiate authenticate the connection: it must not serve another client.

@@ -13,6 +13,7 @@ mod end;
 mod exchange;
 mod reply;
 mod response;
+mod retry;
 mod rules_on;
 mod tcp;
 pub(crate) mod traffic_log;
@@ -93,6 +94,8 @@ pub(crate) struct Stream<'s> {
     wanted: Option<Wanted>,
     /// The slot that is held on a server.
     slot: Option<ServerSlot>,
+    /// What was tried so far.
+    tries: retry::Tries,
     /// The last server, for logs and counters.
     server: Option<Arc<ServerState>>,
     side: ServerSide,
@@ -200,6 +203,7 @@ impl<'s> Stream<'s> {
             entered: None,
             wanted: None,
             slot: None,
+            tries: retry::Tries::default(),
             server: None,
             side: ServerSide::Idle,
             record,

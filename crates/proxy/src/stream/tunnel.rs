@@ -49,6 +49,8 @@ impl Stream<'_> {
             }
         };
         self.note(cause);
+        // Before the reset that bytes of the client which nobody read turn the close into.
+        self.client.shut_down_write();
         Err(Stop::Cut)
     }
 
@@ -95,18 +97,23 @@ impl Stream<'_> {
             let server_limit = if half { server_fin.or(server_timeout) } else { server_timeout };
             let (up, down) = (self.flow.waits(), response.waits());
             let (mut client, mut server) = (NEVER, NEVER);
+            let (mut client_read, mut server_read) = (NEVER, NEVER);
             if !upward_done && up.read {
-                client = after(self.flow.read_at.max(response.write_at), client_limit);
+                client_read = after(self.flow.read_at.max(response.write_at), client_limit);
             }
             if !downward_done && down.write {
-                client = client.min(after(response.write_at, client_limit));
+                client = after(response.write_at, client_limit);
             }
             if !downward_done && down.read {
-                server = after(response.read_at.max(self.flow.write_at), server_limit);
+                server_read = after(response.read_at.max(self.flow.write_at), server_limit);
+                // HAPROXY: a client may be silent for as long as the server may.
+                client_read = if client_read <= server_read { server_read } else { NEVER };
             }
             if !upward_done && up.write {
-                server = server.min(after(self.flow.write_at, server_limit));
+                server = after(self.flow.write_at, server_limit);
             }
+            client = client.min(client_read);
+            server = server.min(server_read);
             self.alarm.set(client.min(server));
             poll_ring(self.alarm, cx).map(|ring| match ring {
                 Ring::Kill(kill) => TunnelEnd::Killed(kill),

@@ -82,6 +82,16 @@ fn parse_timeout(args: &mut Args<'_>, cx: &mut ParseCx<'_>) -> Parsed {
             }
         }
     };
+    let (able, side) = match which {
+        Which::Client => (cx.frontend || cx.defaults, "frontend"),
+        Which::Server | Which::Tunnel => (cx.backend || cx.defaults, "backend"),
+    };
+    if !able {
+        return Err(format!("'{}' has no {side} capability", cx.proxy));
+    }
+    if matches!(value, Value::Fixed(value) if value.is_zero()) {
+        return Err(format!("null value is not valid for a 'set-timeout {name}' rule"));
+    }
     Ok(Box::new(SetTimeout { which, value }))
 }
 
