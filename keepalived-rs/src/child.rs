@@ -13,6 +13,7 @@ use sys::scheduling;
 use vrrpd::{Control, ExitReason, Params, Report};
 
 use crate::cli::Options;
+use crate::files::Files;
 use crate::log::{Log, line};
 use crate::machine::Machine;
 use crate::signals::{Held, Request, Signals};
@@ -33,6 +34,7 @@ pub(crate) struct Inherited<'a> {
     pub(crate) options: &'a Options,
     pub(crate) log: &'a Log,
     pub(crate) machine: &'a Machine,
+    pub(crate) files: &'a Files,
     /// The configuration as the parent read it.
     pub(crate) outcome: Outcome,
     /// Where to report.
@@ -44,8 +46,8 @@ pub(crate) struct Inherited<'a> {
 
 /// Runs the child and returns its exit status.
 pub(crate) fn run(inherited: Inherited<'_>) -> u8 {
-    let Inherited { options, log, machine, outcome, report, parent, held } = inherited;
-    log.become_vrrp(options.log_file.as_deref());
+    let Inherited { options, log, machine, files, outcome, report, parent, held } = inherited;
+    log.become_process("_vrrp", &files.suffix, options.log_file.as_deref());
     let Ok(signals) = Signals::catch(options.ignore_sigint, false) else { return status::FATAL };
     sys::process::signal_when_parent_ends(libc::SIGTERM);
     if nix::unistd::getppid() != parent {
@@ -54,12 +56,15 @@ pub(crate) fn run(inherited: Inherited<'_>) -> u8 {
     drop(held);
     // systemd hears of this service from the parent only, and scripts are none of its business.
     sys::environment::forget("NOTIFY_SOCKET");
+    if let Some(what) = options.snmp {
+        line!("SNMP is not built into keepalived-rs - {what} has no effect");
+    }
     if let Some(name) = outcome.config.as_ref().and_then(|c| c.global.vrrp_process_name.clone()) {
         set_process_name(&name);
     }
-    let pid_file = PidFile::write(&options.vrrp_pid_file);
+    let pid_file = PidFile::write(&files.vrrp_pid);
     if pid_file.is_err() {
-        line!("pidfile_write : Cannot open {} pidfile", options.vrrp_pid_file.display());
+        line!("pidfile_write : Cannot open {} pidfile", files.vrrp_pid.display());
     }
     let (control, requests) = tokio::sync::mpsc::unbounded_channel();
     if std::thread::Builder::new()
@@ -91,7 +96,9 @@ pub(crate) fn run(inherited: Inherited<'_>) -> u8 {
             release_vips: options.release_vips,
             dont_release_vrrp: options.dont_release_vrrp,
             dump_dir: std::env::var_os("TMPDIR").map(Into::into),
-            dump_suffix: String::new(),
+            dump_suffix: files.suffix.clone(),
+            dump_config: options.dump_config,
+            address_monitoring: options.address_monitoring,
         },
     };
     let exit = match vrrpd::run(params) {

@@ -10,7 +10,7 @@ use clap::builder::OsStringValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::{signals, status, version};
+use crate::{genhash, signals, status, version};
 
 /// What a command line asks for.
 pub(crate) enum Parsed {
@@ -36,8 +36,24 @@ pub(crate) struct Options {
     pub(crate) respawn: bool,
     pub(crate) foreground: bool,
     pub(crate) core_dump: bool,
-    pub(crate) pid_file: PathBuf,
-    pub(crate) vrrp_pid_file: PathBuf,
+    /// `-M`: what goes into /proc/sys/kernel/core_pattern.
+    pub(crate) core_pattern: Option<OsString>,
+    /// False with `-C`: there is nothing but VRRP to run.
+    pub(crate) vrrp: bool,
+    /// `--all`: the VRRP process runs without configuration, too.
+    pub(crate) all_children: bool,
+    /// `-d`: log what SIGUSR1 writes, at start.
+    pub(crate) dump_config: bool,
+    /// `-a`: log every address that comes or goes.
+    pub(crate) address_monitoring: bool,
+    /// `-x` or `-A`, as written: there is no SNMP agent.
+    pub(crate) snmp: Option<&'static str>,
+    /// `-s`.
+    pub(crate) namespace: Option<String>,
+    /// `-p`, absent for the default.
+    pub(crate) pid_file: Option<PathBuf>,
+    /// `-r`, absent for the default.
+    pub(crate) vrrp_pid_file: Option<PathBuf>,
     pub(crate) all_config: bool,
     pub(crate) config_id: Option<String>,
     pub(crate) ignore_sigint: bool,
@@ -54,8 +70,6 @@ struct Row {
     short: Option<char>,
     long: &'static str,
     value: Value,
-    /// False: known to the reference, not obeyed yet.
-    obeyed: bool,
     help: &'static str,
 }
 
@@ -68,11 +82,7 @@ enum Value {
 }
 
 const fn row(short: char, long: &'static str, value: Value, help: &'static str) -> Row {
-    Row { short: Some(short), long, value, obeyed: true, help }
-}
-
-const fn refused(short: char, long: &'static str, value: Value, help: &'static str) -> Row {
-    Row { short: Some(short), long, value, obeyed: false, help }
+    Row { short: Some(short), long, value, help }
 }
 
 use Value::{None as Bare, Optional, Required};
@@ -86,13 +96,12 @@ const OPTIONS: &[Row] = &[
         "Use the specified configuration file\n default '/etc/keepalived/keepalived.conf'",
     ),
     row('P', "vrrp", Bare, "Only run with VRRP subsystem"),
-    refused('C', "check", Bare, "Only run with Health-checker subsystem"),
+    row('C', "check", Bare, "Only run with Health-checker subsystem"),
     row('B', "no_bfd", Bare, "Don't run BFD subsystem"),
     Row {
         short: None,
         long: "all",
         value: Bare,
-        obeyed: false,
         help: "Force all child processes to run, even if have no configuration",
     },
     row('l', "log-console", Bare, "Log messages to local console"),
@@ -104,7 +113,7 @@ const OPTIONS: &[Row] = &[
         "Set syslog facility to LOG_LOCAL[0-7], user or daemon (default)",
     ),
     row('g', "log-file", Optional("FILE"), "Also log to FILE (default /tmp/keepalived.log)"),
-    Row { short: None, long: "flush-log-file", value: Bare, obeyed: true, help: "Flush log file on write" },
+    Row { short: None, long: "flush-log-file", value: Bare, help: "Flush log file on write" },
     row('G', "no-syslog", Bare, "Don't log via syslog"),
     row('u', "umask", Required("MASK"), "umask for file creation (in numeric form)"),
     row('X', "release-vips", Bare, "Drop VIP on transition from signal."),
@@ -112,18 +121,18 @@ const OPTIONS: &[Row] = &[
     row('I', "dont-release-ipvs", Bare, "Don't remove IPVS topology on daemon stop"),
     row('R', "dont-respawn", Bare, "Don't respawn child processes"),
     row('n', "dont-fork", Bare, "Don't fork the daemon process"),
-    refused('d', "dump-conf", Bare, "Dump the configuration data"),
+    row('d', "dump-conf", Bare, "Dump the configuration data"),
     row('p', "pid", Required("FILE"), "Use specified pidfile for parent process"),
     row('r', "vrrp_pid", Required("FILE"), "Use specified pidfile for VRRP child process"),
-    refused('T', "genhash", Bare, "Enter into genhash utility mode (this should be the first option used)."),
+    row('T', "genhash", Bare, "Enter into genhash utility mode (this should be the first option used)."),
     row('c', "checkers_pid", Required("FILE"), "Use specified pidfile for checkers child process"),
-    refused('a', "address-monitoring", Bare, "Report all address additions/deletions notified via netlink"),
+    row('a', "address-monitoring", Bare, "Report all address additions/deletions notified via netlink"),
     row('b', "bfd_pid", Required("FILE"), "Use specified pidfile for BFD child process"),
-    refused('x', "snmp", Bare, "Enable SNMP subsystem"),
-    refused('A', "snmp-agent-socket", Required("FILE"), "Use the specified socket for master agent"),
-    refused('s', "namespace", Required("NAME"), "Run in network namespace NAME (overrides config)"),
+    row('x', "snmp", Bare, "Enable SNMP subsystem"),
+    row('A', "snmp-agent-socket", Required("FILE"), "Use the specified socket for master agent"),
+    row('s', "namespace", Required("NAME"), "Run in network namespace NAME (overrides config)"),
     row('m', "core-dump", Bare, "Produce core dump if terminate abnormally"),
-    refused(
+    row(
         'M',
         "core-dump-pattern",
         Optional("PATN"),
@@ -140,14 +149,12 @@ const OPTIONS: &[Row] = &[
         short: None,
         long: "ignore-sigint",
         value: Bare,
-        obeyed: true,
         help: "ignore SIGINT (default means terminate) - used for debugging with GDB",
     },
     Row {
         short: None,
         long: "signum",
         value: Required("SIGFUNC"),
-        obeyed: true,
         help: "Return signal number for STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON",
     },
     row(
@@ -166,6 +173,9 @@ const HELP_COLUMN: usize = 31;
 /// Reads a command line, the program's name first.
 pub(crate) fn parse(arguments: &[OsString]) -> Parsed {
     let program = arguments.first().map(|a| a.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(exit) = genhash_asked(&program, arguments) {
+        return exit;
+    }
     let matches = match command().try_get_matches_from(normalized(arguments)) {
         Ok(matches) => matches,
         Err(error) => {
@@ -195,20 +205,31 @@ pub(crate) fn parse(arguments: &[OsString]) -> Parsed {
             None => exit(String::new(), format!("Unknown sigfunc {name}\n"), status::FATAL),
         };
     }
-    if let Some(row) = OPTIONS.iter().find(|row| !row.obeyed && given(&matches, row)) {
-        let short = row.short.map(|c| format!("-{c}/")).unwrap_or_default();
-        let text = format!("option '{short}--{}' is not implemented yet in keepalived-rs\n", row.long);
-        return exit(String::new(), text, status::FATAL);
-    }
     Parsed::Run(Box::new(options(&matches)))
+}
+
+/// `-T`, or the program under the name `genhash`: what follows is another program's command line.
+fn genhash_asked(program: &str, arguments: &[OsString]) -> Option<Parsed> {
+    let named = program.rsplit('/').next() == Some("genhash");
+    let at = arguments.iter().skip(1).position(|a| a == "-T" || a == "--genhash");
+    let words = match at {
+        Some(at) => arguments.get(at + 2..).unwrap_or_default(),
+        None if named => arguments.get(1..).unwrap_or_default(),
+        None => return None,
+    };
+    let genhash::Printed { stdout, mut stderr, status } = genhash::run(program, words);
+    if let Some(word) = at.filter(|at| *at > 0).and_then(|at| arguments.get(at + 1)) {
+        let warning = format!(
+            "Warning -- `{}` not used as first option, previous options ignored\n",
+            word.to_string_lossy()
+        );
+        stderr.insert_str(0, &warning);
+    }
+    Some(exit(stdout, stderr, status))
 }
 
 fn exit(stdout: String, stderr: String, status: u8) -> Parsed {
     Parsed::Exit { stdout, stderr, status }
-}
-
-fn given(matches: &ArgMatches, row: &Row) -> bool {
-    matches.value_source(row.long) == Some(clap::parser::ValueSource::CommandLine)
 }
 
 fn command() -> Command {
@@ -332,8 +353,20 @@ fn options(matches: &ArgMatches) -> Options {
         respawn: !matches.get_flag("dont-respawn"),
         foreground: matches.get_flag("dont-fork"),
         core_dump: matches.get_flag("core-dump"),
-        pid_file: path("pid", "/run/keepalived.pid"),
-        vrrp_pid_file: path("vrrp_pid", "/run/vrrp.pid"),
+        core_pattern: text("core-dump-pattern")
+            .map(|pattern| if pattern.is_empty() { OsString::from("core") } else { pattern.clone() }),
+        vrrp: !matches.get_flag("check"),
+        all_children: matches.get_flag("all"),
+        dump_config: matches.get_flag("dump-conf"),
+        address_monitoring: matches.get_flag("address-monitoring"),
+        snmp: if matches.get_flag("snmp") {
+            Some("-x/--snmp")
+        } else {
+            text("snmp-agent-socket").map(|_| "-A/--snmp-agent-socket")
+        },
+        namespace: text("namespace").map(|name| name.to_string_lossy().into_owned()),
+        pid_file: text("pid").map(PathBuf::from),
+        vrrp_pid_file: text("vrrp_pid").map(PathBuf::from),
         all_config: matches.get_flag("all-config"),
         config_id: text("config-id").map(|id| id.to_string_lossy().into_owned()),
         ignore_sigint: matches.get_flag("ignore-sigint"),
@@ -420,7 +453,7 @@ mod tests {
     fn defaults() {
         let options = run("");
         assert_eq!(options.config_file, PathBuf::from("/etc/keepalived/keepalived.conf"));
-        assert_eq!(options.pid_file, PathBuf::from("/run/keepalived.pid"));
+        assert_eq!((options.pid_file, options.vrrp), (None, true));
         assert_eq!(
             (options.facility, options.syslog, options.foreground, options.respawn),
             (3, true, false, true)
@@ -433,7 +466,7 @@ mod tests {
         let options = run("-nlDG -f/a/b --log-fac=local3 -g -p x");
         assert!(options.foreground && options.log_console && options.log_detail && !options.syslog);
         assert_eq!(options.config_file, PathBuf::from("/a/b"));
-        assert_eq!((options.facility, options.pid_file), (19, PathBuf::from("x")));
+        assert_eq!((options.facility, options.pid_file), (19, Some(PathBuf::from("x"))));
         assert_eq!(options.log_file, Some(PathBuf::from("/tmp/keepalived.log")));
         assert_eq!(run("-g/x/y").log_file, Some(PathBuf::from("/x/y")));
         assert_eq!(run("-tf").config_test, Some(Some(PathBuf::from("f"))));
@@ -454,12 +487,24 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_obeyed_is_refused() {
-        assert_eq!(
-            leave("-x"),
-            (String::new(), "option '-x/--snmp' is not implemented yet in keepalived-rs\n".to_owned(), 1)
-        );
-        assert_eq!(leave("--all").1, "option '--all' is not implemented yet in keepalived-rs\n");
+    fn every_option_has_its_effect() {
+        let options = run("-C --all -d -a -x -A /x -s blue -M");
+        assert!(!options.vrrp && options.all_children && options.dump_config && options.address_monitoring);
+        assert_eq!((options.snmp, options.namespace.as_deref()), (Some("-x/--snmp"), Some("blue")));
+        assert_eq!(options.core_pattern, Some(OsString::from("core")));
+        assert_eq!(run("-M/tmp/core.%p").core_pattern, Some(OsString::from("/tmp/core.%p")));
+        assert_eq!(run("-A unix:/x").snmp, Some("-A/--snmp-agent-socket"));
+    }
+
+    #[test]
+    fn genhash_takes_the_rest_of_the_line() {
+        let (stdout, stderr, status) = leave("-n -T -h");
+        assert_eq!((stdout.as_str(), status), ("", 0));
+        let mut lines = stderr.lines();
+        let warning = "Warning -- `-T` not used as first option, previous options ignored";
+        assert_eq!(lines.next(), Some(warning));
+        assert_eq!(lines.next(), Some("Usage: keepalived --genhash COMMAND [OPTIONS]"));
+        assert_eq!(leave("--genhash -n").1.lines().next(), Some("Unknown option -n"));
     }
 
     #[test]

@@ -30,8 +30,21 @@ pub(crate) fn run(options: &Options, log: Option<&Path>) -> u8 {
     for complaint in &options.complaints {
         let _ = writeln!(out, "{complaint}");
     }
+    if let Some(name) = &options.namespace
+        && let Err(why) = crate::files::enter(name)
+    {
+        let _ = writeln!(out, "{why}");
+        return status::FATAL;
+    }
     let read = ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config };
-    let outcome = keepalived_config::load(&options.config_file, &read, &Machine::here());
+    let machine = Machine::here();
+    let mut outcome = keepalived_config::load(&options.config_file, &read, &machine);
+    if let (None, Some(name)) = (&options.namespace, &outcome.identity.net_namespace) {
+        // Its interfaces are those of the namespace; without it, the reference tests in this one.
+        if crate::files::enter(name).is_ok() {
+            outcome = keepalived_config::load(&options.config_file, &read, &machine);
+        }
+    }
     // A parameter that is missing ends the pass in which it is missed.
     let stopped_by = outcome.refusal().filter(|_| outcome.stopped);
     for reader in Reader::ALL {

@@ -7,7 +7,6 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sys::clock;
@@ -50,8 +49,8 @@ struct Sinks {
     detail: bool,
     syslog: Option<Syslog>,
     file: Mutex<Option<File>>,
-    /// Set in the VRRP child.
-    is_vrrp: AtomicBool,
+    /// What stands before `[pid]`: `Keepalived`, the process, `_NAMESPACE_INSTANCE`.
+    ident: Mutex<String>,
 }
 
 impl Log {
@@ -62,17 +61,29 @@ impl Log {
             detail: options.log_detail,
             syslog: options.syslog.then(|| Syslog::new(options.facility)),
             file: Mutex::new(options.log_file.as_deref().and_then(open)),
-            is_vrrp: AtomicBool::new(false),
+            ident: Mutex::new("Keepalived".to_owned()),
         });
         let _ = tracing_subscriber::registry().with(Frame(Arc::clone(&sinks))).try_init();
         Self { sinks }
     }
 
-    /// After a fork: the VRRP child's ident and file.
-    pub(crate) fn become_vrrp(&self, log_file: Option<&Path>) {
-        self.sinks.is_vrrp.store(true, Ordering::Relaxed);
+    /// Takes the name of one daemon among several: `_NAMESPACE_INSTANCE`.
+    pub(crate) fn rename(&self, suffix: &str, log_file: Option<&Path>) {
+        if suffix.is_empty() {
+            return;
+        }
+        let ident = format!("Keepalived{suffix}");
+        line!("Changing syslog ident to {ident}");
+        self.become_process("", suffix, log_file);
+    }
+
+    /// After a fork: a child's ident and file. `process` is `_vrrp`.
+    pub(crate) fn become_process(&self, process: &str, suffix: &str, log_file: Option<&Path>) {
+        if let Ok(mut ident) = self.sinks.ident.lock() {
+            *ident = format!("Keepalived{process}{suffix}");
+        }
         if let (Some(path), Ok(mut file)) = (log_file, self.sinks.file.lock()) {
-            *file = open(&vrrp_file(path));
+            *file = open(&file_of(path, process, suffix));
         }
     }
 }
@@ -81,12 +92,12 @@ fn open(path: &Path) -> Option<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path).ok()
 }
 
-/// `_vrrp` goes in front of the last dot.
-fn vrrp_file(path: &Path) -> PathBuf {
+/// The process and the daemon's name go in front of the last dot.
+fn file_of(path: &Path, process: &str, suffix: &str) -> PathBuf {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let name = match name.rsplit_once('.') {
-        Some((stem, extension)) => format!("{stem}_vrrp.{extension}"),
-        None => format!("{name}_vrrp"),
+        Some((stem, extension)) => format!("{stem}{process}{suffix}.{extension}"),
+        None => format!("{name}{process}{suffix}"),
     };
     path.with_file_name(name)
 }
@@ -114,9 +125,10 @@ impl Sinks {
             let _ = std::io::stderr().write_all(line.as_bytes());
         }
         if let Some(syslog) = &self.syslog {
-            let ident = if self.is_vrrp.load(Ordering::Relaxed) { "Keepalived_vrrp" } else { "Keepalived" };
             let severity = if level == Level::ERROR { 1 } else { 6 };
-            syslog.send(severity, ident, std::process::id(), text);
+            if let Ok(ident) = self.ident.lock() {
+                syslog.send(severity, &ident, std::process::id(), text);
+            }
         }
         if let Ok(mut file) = self.file.lock()
             && let Some(file) = file.as_mut()
@@ -160,8 +172,10 @@ mod tests {
 
     #[test]
     fn the_child_has_its_own_file() {
-        assert_eq!(vrrp_file(Path::new("/var/log/k.log")), PathBuf::from("/var/log/k_vrrp.log"));
-        assert_eq!(vrrp_file(Path::new("/var/log.d/k")), PathBuf::from("/var/log.d/k_vrrp"));
+        let file = |path: &str, suffix| file_of(Path::new(path), "_vrrp", suffix);
+        assert_eq!(file("/var/log/k.log", ""), PathBuf::from("/var/log/k_vrrp.log"));
+        assert_eq!(file("/var/log.d/k", ""), PathBuf::from("/var/log.d/k_vrrp"));
+        assert_eq!(file("/var/log/k.log", "_blue"), PathBuf::from("/var/log/k_vrrp_blue.log"));
     }
 
     #[test]

@@ -54,9 +54,12 @@ impl System for Machine {
             return None;
         }
         nix::net::if_::if_nametoindex(name).ok()?;
-        let flags = std::fs::read_to_string(format!("/sys/class/net/{name}/flags")).ok();
-        let flags = flags.and_then(|f| u32::from_str_radix(f.trim().trim_start_matches("0x"), 16).ok());
-        let loopback = flags.map_or(name == "lo", |f| f & 0x8 != 0);
+        // Not sysfs: it shows the network namespace in which it was mounted, which need not be ours.
+        let flags = nix::ifaddrs::getifaddrs().ok()?.find(|entry| entry.interface_name == name);
+        let is_loopback = |flags: nix::net::if_::InterfaceFlags| {
+            flags.contains(nix::net::if_::InterfaceFlags::IFF_LOOPBACK)
+        };
+        let loopback = flags.map_or(name == "lo", |entry| is_loopback(entry.flags));
         Some(InterfaceStatus { loopback })
     }
 
@@ -99,6 +102,11 @@ impl System for Machine {
         User { uid: nix::unistd::geteuid().as_raw(), gid: nix::unistd::getegid().as_raw() }
     }
 
+    fn own_name(&self) -> String {
+        let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten();
+        user.map_or_else(|| "keepalived".to_owned(), |user| user.name)
+    }
+
     fn host_name(&self) -> OsString {
         nix::unistd::gethostname().unwrap_or_default()
     }
@@ -122,13 +130,10 @@ mod glob {
     use std::os::unix::ffi::OsStrExt;
     use std::path::{Component, Path, PathBuf};
 
-    /// More alternatives than this are cut off.
-    const ALTERNATIVES_MAX: usize = 4096;
-
     /// Existing paths that match, in order of names.
     pub(super) fn expand(pattern: &Path) -> Vec<PathBuf> {
         let mut found = Vec::new();
-        for alternative in braces(&pattern.to_string_lossy()) {
+        for alternative in keepalived_config::braces(&pattern.to_string_lossy()) {
             let mut paths = vec![PathBuf::new()];
             for component in Path::new(&alternative).components() {
                 paths = step(&paths, component);
@@ -219,46 +224,6 @@ mod glob {
         }
     }
 
-    /// The alternatives of the braces in a pattern.
-    pub(super) fn braces(pattern: &str) -> Vec<String> {
-        let mut done = Vec::new();
-        let mut open = vec![pattern.to_owned()];
-        while let Some(text) = open.pop() {
-            match first_group(&text) {
-                Some((before, options, after)) if done.len() + open.len() < ALTERNATIVES_MAX => {
-                    open.extend(options.iter().rev().map(|option| format!("{before}{option}{after}")));
-                }
-                _ => done.push(text),
-            }
-        }
-        done
-    }
-
-    fn first_group(text: &str) -> Option<(&str, Vec<&str>, &str)> {
-        let start = text.find('{')?;
-        let mut depth = 0;
-        let mut options = Vec::new();
-        let mut from = start + 1;
-        for (at, c) in text.char_indices().skip_while(|(at, _)| *at < start) {
-            match c {
-                '{' => depth += 1,
-                ',' if depth == 1 => {
-                    options.push(text.get(from..at)?);
-                    from = at + 1;
-                }
-                '}' => {
-                    depth -= 1;
-                    if depth == 0 {
-                        options.push(text.get(from..at)?);
-                        return Some((text.get(..start)?, options, text.get(at + 1..)?));
-                    }
-                }
-                _ => {}
-            }
-        }
-        None
-    }
-
     #[cfg(test)]
     mod tests {
         use super::*;
@@ -280,12 +245,6 @@ mod glob {
             ] {
                 assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), want, "{pattern} {name}");
             }
-        }
-
-        #[test]
-        fn alternatives() {
-            assert_eq!(braces("{foo/{,cat,dog},bar}.x"), ["foo/.x", "foo/cat.x", "foo/dog.x", "bar.x"]);
-            assert_eq!(braces("a{b"), ["a{b"]);
         }
     }
 }

@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use config_text::Severity;
+use keepalived_config::resolved::ReloadCheck;
 use keepalived_config::{Outcome, ReadOptions, Reader, load};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::UsageWho;
@@ -20,10 +21,11 @@ use sys::realtime;
 
 use crate::child::{self, Inherited, word};
 use crate::cli::Options;
+use crate::files::{self, Files};
 use crate::log::{Log, alert, detail, line};
 use crate::machine::Machine;
 use crate::signals::{self, Held, Request, Signals};
-use crate::{dump, release, status, version};
+use crate::{dump, once, release, status, version};
 
 /// A child that lived this long is started again at once.
 const LONG_LIFE: Duration = Duration::from_secs(60);
@@ -32,17 +34,27 @@ const RESPAWN_DELAYS: [u64; 8] = [0, 1, 2, 4, 8, 16, 32, 60];
 /// Longest line of the command line in the log.
 const COMMAND_LINE_WIDTH: usize = 102;
 
+/// What new files lack unless something else is configured: everything for others, and being executable.
+const UMASK: u32 = 0o177;
+
+fn set_umask(mask: u32) {
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
+}
+
 /// Runs the program and returns its exit status.
 pub(crate) fn run(options: &Options, arguments: &[OsString]) -> u8 {
-    if let Some(mask) = options.umask {
-        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
-    }
+    set_umask(options.umask.unwrap_or(UMASK));
     for complaint in &options.complaints {
         crate::print("", &format!("{complaint}\n"));
     }
     if options.core_dump {
         use nix::sys::resource::{RLIM_INFINITY, Resource, setrlimit};
         let _ = setrlimit(Resource::RLIMIT_CORE, RLIM_INFINITY, RLIM_INFINITY);
+    }
+    if let Some(pattern) = &options.core_pattern
+        && let Err(error) = std::fs::write("/proc/sys/kernel/core_pattern", pattern.as_encoded_bytes())
+    {
+        crate::print("", &format!("Cannot set core_pattern - {}\n", process::error_text(&error)));
     }
     let log = Log::start(options);
     line!("Starting {}", version::title());
@@ -51,18 +63,33 @@ pub(crate) fn run(options: &Options, arguments: &[OsString]) -> u8 {
         line!("{text}");
     }
     let machine = Machine::here();
-    let outcome = read(options, &machine);
+    let mut outcome = read(options, &machine);
+    let mut identity = outcome.identity.clone();
+    identity.net_namespace = options.namespace.clone().or(identity.net_namespace);
+    if let Some(name) = &identity.net_namespace {
+        if let Err(why) = files::enter(name) {
+            line!("{why}");
+            line!("Stopped {}", version::title());
+            return status::FATAL;
+        }
+        // The interfaces are others here.
+        outcome = load_config(options, &machine);
+    }
+    let files = Files::new(&identity, options);
     for text in outcome.lines(Reader::Parent, true) {
         line!("{text}");
     }
+    log.rename(&files.suffix, options.log_file.as_deref());
+    files.make_directory();
     let status = if outcome.sources.iter().next().is_none() || outcome.lacks_file() {
         status::NO_CONFIG
-    } else if already_running(options) {
+    } else if already_running(&files) {
         line!("daemon is already running");
         return 0;
     } else {
-        start(options, &log, &machine, outcome)
+        start(options, &log, &machine, &files, outcome)
     };
+    files.remove_directory();
     if options.log_detail {
         let (user, system) = child::usage(UsageWho::RUSAGE_SELF);
         let (children_user, children_system) = child::usage(UsageWho::RUSAGE_CHILDREN);
@@ -74,8 +101,7 @@ pub(crate) fn run(options: &Options, arguments: &[OsString]) -> u8 {
 
 /// Reads the configuration and names the files.
 fn read(options: &Options, machine: &Machine) -> Outcome {
-    let read = ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config };
-    let outcome = load(&options.config_file, &read, machine);
+    let outcome = load_config(options, machine);
     for (number, (_, file)) in outcome.sources.iter().enumerate() {
         detail!("Opening file '{}'.", file.name);
         if number == 0 {
@@ -85,9 +111,17 @@ fn read(options: &Options, machine: &Machine) -> Outcome {
     outcome
 }
 
+fn load_config(options: &Options, machine: &Machine) -> Outcome {
+    let read = ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config };
+    let mut outcome = load(&options.config_file, &read, machine);
+    // `-C`: only checks, of which there are none; `--all`: everything, whatever the configuration holds.
+    outcome.has_vrrp = options.vrrp && (outcome.has_vrrp || options.all_children);
+    outcome
+}
+
 /// Whether a pid file is another process's.
-fn already_running(options: &Options) -> bool {
-    for path in [&options.pid_file, &options.vrrp_pid_file] {
+fn already_running(files: &Files) -> bool {
+    for path in [&files.pid, &files.vrrp_pid] {
         match pid_file::look(path) {
             Found::Running(pid) if is_keepalived(pid) => return true,
             Found::Locked => {
@@ -109,7 +143,7 @@ fn is_keepalived(pid: i32) -> bool {
 }
 
 /// From the configuration to the end of the main loop.
-fn start(options: &Options, log: &Log, machine: &Machine, outcome: Outcome) -> u8 {
+fn start(options: &Options, log: &Log, machine: &Machine, files: &Files, outcome: Outcome) -> u8 {
     if refused_by_parent(&outcome) {
         return status::CONFIG;
     }
@@ -119,8 +153,8 @@ fn start(options: &Options, log: &Log, machine: &Machine, outcome: Outcome) -> u
         line!("Cannot run in the background - {}", process::error_text(&error));
         return status::FATAL;
     }
-    let Ok(pid_file) = PidFile::write(&options.pid_file) else {
-        line!("pidfile_write : Cannot open {} pidfile", options.pid_file.display());
+    let Ok(pid_file) = PidFile::write(&files.pid) else {
+        line!("pidfile_write : Cannot open {} pidfile", files.pid.display());
         return 0;
     };
     if let Some(name) = outcome.config.as_ref().and_then(|c| c.global.process_name.clone()) {
@@ -131,15 +165,29 @@ fn start(options: &Options, log: &Log, machine: &Machine, outcome: Outcome) -> u
             "NOTICE: setting config option max_auto_priority should result in better keepalived performance"
         );
     }
-    let Ok(signals) = Signals::catch(options.ignore_sigint, true) else {
+    let Ok(mut signals) = Signals::catch(options.ignore_sigint, true) else {
         line!("Cannot catch signals");
         return status::FATAL;
     };
     let _ = nix::sys::prctl::set_child_subreaper(true);
+    if !options.vrrp && outcome.config.as_ref().is_some_and(|c| !c.instances.is_empty()) {
+        line!("-C/--check: the VRRP process is not started");
+    }
+    if options.umask.is_none()
+        && let Some(mask) = outcome.config.as_ref().and_then(|c| c.global.daemon.umask)
+    {
+        set_umask(mask);
+    }
+    let daemon = outcome.config.as_ref().map(|c| c.global.daemon.clone()).unwrap_or_default();
+    let early = match &daemon.startup {
+        Some(script) => once::run("startup", script, &mut signals),
+        None => Vec::new(),
+    };
     let mut parent = Parent {
         options,
         log,
         machine,
+        files,
         signals,
         pid_file: Some(pid_file),
         running: outcome.clone(),
@@ -155,6 +203,9 @@ fn start(options: &Options, log: &Log, machine: &Machine, outcome: Outcome) -> u
     } else {
         line!("Warning - keepalived has no configuration to run");
         parent.ready();
+    }
+    for request in early {
+        parent.handle(request);
     }
     parent.run()
 }
@@ -187,6 +238,7 @@ struct Parent<'a> {
     options: &'a Options,
     log: &'a Log,
     machine: &'a Machine,
+    files: &'a Files,
     signals: Signals,
     pid_file: Option<PidFile>,
     /// The configuration that the child runs, or should, as it was read: a new child starts with it whatever the files say now.
@@ -208,6 +260,7 @@ impl Parent<'_> {
     fn run(mut self) -> u8 {
         loop {
             if let Some(status) = self.exit {
+                self.shut_down();
                 return status;
             }
             self.wait();
@@ -216,6 +269,14 @@ impl Parent<'_> {
             }
             self.read_reports();
             self.timers();
+        }
+    }
+
+    /// `shutdown_script` of the configuration that ran.
+    fn shut_down(&mut self) {
+        let script = self.running.config.as_ref().and_then(|c| c.global.daemon.shutdown.clone());
+        if let Some(script) = script {
+            let _ = once::run("shutdown", &script, &mut self.signals);
         }
     }
 
@@ -244,7 +305,7 @@ impl Parent<'_> {
             Request::Reload => self.reload(),
             Request::Data => {
                 line!("Printing parent data for process({}) on signal", getpid());
-                if let Err(error) = dump::parent(self.running.config.as_ref()) {
+                if let Err(error) = dump::parent(self.running.config.as_ref(), self.dump_suffix()) {
                     line!("Can't open {} - {error}", dump::PARENT_FILE);
                 }
                 self.pass_on(libc::SIGUSR1);
@@ -254,6 +315,11 @@ impl Parent<'_> {
             Request::Json => self.pass_on(signals::json()),
             Request::Child => self.reap(),
         }
+    }
+
+    fn dump_suffix(&self) -> &str {
+        let by_instance = self.running.config.as_ref().is_some_and(|c| c.global.daemon.dumps.use_instance);
+        if by_instance { &self.files.suffix } else { "" }
     }
 
     fn pass_on(&self, number: i32) {
@@ -281,9 +347,17 @@ impl Parent<'_> {
                 self.pid_file = None;
                 drop(ours);
                 let parent = nix::unistd::getppid();
-                let (options, log, machine) = (self.options, self.log, self.machine);
-                let status =
-                    child::run(Inherited { options, log, machine, outcome, report: theirs, parent, held });
+                let (options, log, machine, files) = (self.options, self.log, self.machine, self.files);
+                let status = child::run(Inherited {
+                    options,
+                    log,
+                    machine,
+                    files,
+                    outcome,
+                    report: theirs,
+                    parent,
+                    held,
+                });
                 std::process::exit(status.into());
             }
             Err(error) => {
@@ -372,7 +446,16 @@ impl Parent<'_> {
         }
         line!("Reloading ...");
         let _ = sd_notify::notify(&[NotifyState::Reloading]);
+        let marker = self.mark_reading();
         let outcome = read(self.options, self.machine);
+        drop(marker);
+        let check = self.running.config.as_ref().and_then(|c| c.global.daemon.reload_check.clone());
+        if let Some(check) = check
+            && outcome.test_status() != 0
+        {
+            self.refuse_by_check(&outcome, &check);
+            return;
+        }
         for text in outcome.lines(Reader::Parent, true) {
             line!("{text}");
         }
@@ -404,6 +487,41 @@ impl Parent<'_> {
             }
             Child::Stopping { .. } => {}
         }
+    }
+
+    /// `reload_file`: there while the configuration is being read.
+    fn mark_reading(&self) -> Option<Marker> {
+        let file = self.running.config.as_ref()?.global.daemon.reload_file.clone()?;
+        let path = file.path.unwrap_or_else(|| self.files.directory().join("keepalived.reload"));
+        let mut options = std::fs::OpenOptions::new();
+        let options = options.write(true).create(true).truncate(true);
+        match std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NOFOLLOW).open(&path) {
+            Ok(_) => Some(Marker(path)),
+            Err(error) => {
+                line!("Unable to create reload file {} - {}", path.display(), process::error_text(&error));
+                None
+            }
+        }
+    }
+
+    /// `reload_check_config`: what `--config-test` finds fault with is not loaded.
+    fn refuse_by_check(&self, outcome: &Outcome, check: &ReloadCheck) {
+        let log = check.log.clone().unwrap_or_else(|| "/dev/null".into());
+        let text: String = Reader::ALL
+            .iter()
+            .flat_map(|reader| outcome.lines(*reader, false))
+            .map(|line| line + "\n")
+            .collect();
+        let mut options = std::fs::OpenOptions::new();
+        let options = options.append(true).create(true);
+        let options = std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NOFOLLOW);
+        let written =
+            options.open(&log).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
+        if let Err(error) = written {
+            line!("Unable to write {} - {}", log.display(), process::error_text(&error));
+        }
+        line!("New config failed validation, see {} for details", log.display());
+        self.ready();
     }
 
     fn reload_done(&self) {
@@ -496,7 +614,7 @@ impl Parent<'_> {
 
     /// Removes what a child that was killed could not.
     fn forget_pid_file(&self) {
-        let _ = std::fs::remove_file(&self.options.vrrp_pid_file);
+        let _ = std::fs::remove_file(&self.files.vrrp_pid);
     }
 
     fn release(&self) {
@@ -509,6 +627,15 @@ impl Parent<'_> {
         {
             release::virtual_addresses(config);
         }
+    }
+}
+
+/// A file that is removed when it has served.
+struct Marker(std::path::PathBuf);
+
+impl Drop for Marker {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 

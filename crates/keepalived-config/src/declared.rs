@@ -1,5 +1,7 @@
 //! The configuration as written: what each block says, nothing inherited and nothing defaulted.
 
+pub(crate) mod daemon;
+
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -9,6 +11,8 @@ use bstr::BString;
 use crate::message::Scope;
 use crate::registry::Named;
 use crate::resolved::{Address, TrackedInterface, UnicastPeer, User};
+
+pub(crate) use daemon::{DaemonDecl, FifoDecl};
 
 /// Everything at top level.
 #[derive(Debug, Default)]
@@ -77,7 +81,7 @@ pub(crate) struct GlobalDecl {
     pub(crate) vrrp_process_name: Option<String>,
     pub(crate) default_interface: Option<String>,
     pub(crate) child_wait: Option<Duration>,
-    pub(crate) no_email_faults: bool,
+    pub(crate) daemon: DaemonDecl,
     pub(crate) vrrp_nice: Option<i32>,
     pub(crate) vrrp_rt_priority: Option<i32>,
     pub(crate) vrrp_no_swap: bool,
@@ -115,7 +119,7 @@ impl Default for GlobalDecl {
             vrrp_process_name: None,
             default_interface: None,
             child_wait: None,
-            no_email_faults: false,
+            daemon: DaemonDecl::default(),
             vrrp_nice: None,
             vrrp_rt_priority: None,
             vrrp_no_swap: false,
@@ -243,6 +247,8 @@ pub(crate) struct InstanceDecl {
     pub(crate) v3_checksum_as_v2: Option<bool>,
     pub(crate) debug: Option<u32>,
     pub(crate) notify: NotifyDecl,
+    pub(crate) smtp_alert: Option<bool>,
+    pub(crate) notify_priority_changes: Option<bool>,
 }
 
 impl InstanceDecl {
@@ -282,6 +288,8 @@ impl InstanceDecl {
             v3_checksum_as_v2: None,
             debug: None,
             notify: NotifyDecl::default(),
+            smtp_alert: None,
+            notify_priority_changes: None,
         }
     }
 }
@@ -301,6 +309,8 @@ pub(crate) struct GroupDecl {
     pub(crate) track_interfaces: Vec<TrackedInterface>,
     pub(crate) tracking_weight: bool,
     pub(crate) notify: NotifyDecl,
+    pub(crate) smtp_alert: Option<bool>,
+    pub(crate) notify_priority_changes: Option<bool>,
 }
 
 impl Named for GroupDecl {

@@ -116,6 +116,10 @@ impl System for FakeSystem {
         User { uid: 0, gid: 0 }
     }
 
+    fn own_name(&self) -> String {
+        "root".to_owned()
+    }
+
     fn host_name(&self) -> OsString {
         OsString::from("lb1.example.org")
     }

@@ -25,7 +25,7 @@ use std::path::Path;
 use config_text::{Severity, SourceMap};
 
 pub use block::keywords;
-pub use lines::ReadOptions;
+pub use lines::{ReadOptions, braces};
 pub use message::{Message, Reader, Scope};
 pub use registry::KeywordInfo;
 pub use resolved::Config;
@@ -44,6 +44,8 @@ pub struct Outcome {
     pub config: Option<Config>,
     /// Whether there is anything for the VRRP child, even if it would refuse to run it.
     pub has_vrrp: bool,
+    /// `net_namespace`, `instance`, `use_pid_dir`, whatever else is wrong.
+    pub identity: resolved::Identity,
     /// What there is to say, in order.
     pub messages: Vec<Message>,
     /// The files that were read.
@@ -113,11 +115,12 @@ pub fn load(path: &Path, options: &ReadOptions, system: &dyn System) -> Outcome 
         messages.push(Scope::Every, Severity::Warning, "missing-brace", None, text);
     }
     let has_vrrp = tree.nodes.iter().any(starts_vrrp);
+    let identity = resolve::daemon::identity(&declared.global);
     let config =
         if stopped { None } else { resolve::resolve(declared, missing_interface, system, &mut messages) };
     let messages = messages.into_list();
     let refused = messages.iter().any(|m| m.diagnostic.severity == Severity::Alert);
-    Outcome { config: config.filter(|_| !refused), has_vrrp, messages, sources, stopped }
+    Outcome { config: config.filter(|_| !refused), has_vrrp, identity, messages, sources, stopped }
 }
 
 /// Whether a statement at top level is work for the VRRP child, however wrong it is.

@@ -3,14 +3,19 @@
 //!
 //! What leaves here is plain: words, quotes and braces.
 
+mod include;
+
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bstr::ByteSlice;
 use config_text::{FileId, Severity, SourceMap, Span};
 
 use crate::system::{ReadError, System};
 use crate::words::without_comment;
+
+pub use include::braces;
+use include::{Check, include_of};
 
 /// A line that parses as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,21 +93,21 @@ pub(crate) fn read(path: &Path, options: &ReadOptions, system: &dyn System) -> L
     let mut assembler = Assembler {
         system,
         config_id: config_id.into_bytes(),
-        all_config: options.all_config,
         read: Lines::default(),
         definitions: HashMap::new(),
         multi_line: None,
         overflow: false,
         handled: 0,
+        check: if options.all_config { Check::ALL } else { Check::NONE },
+        seeded: None,
     };
-    assembler.include(path, None, &system.current_directory(), Check::none(), 0);
+    assembler.include(path, None, &system.current_directory(), Check::NONE, 0);
     assembler.read
 }
 
 struct Assembler<'a> {
     system: &'a dyn System,
     config_id: Vec<u8>,
-    all_config: bool,
     read: Lines,
     definitions: HashMap<Vec<u8>, Vec<Vec<u8>>>,
     /// A definition that goes on in the next line.
@@ -110,29 +115,10 @@ struct Assembler<'a> {
     overflow: bool,
     /// How many lines went through [`Assembler::line`], repetitions without text included.
     handled: usize,
-}
-
-/// What an `include…` variant insists on.
-#[derive(Clone, Copy)]
-struct Check {
-    /// Something must match.
-    matching: bool,
-}
-
-impl Check {
-    fn none() -> Self {
-        Self { matching: false }
-    }
-
-    /// The variant of a keyword, if it is one of the six.
-    fn of(keyword: &[u8]) -> Option<Self> {
-        match keyword {
-            // The reference reports nothing more for includer than for include.
-            b"include" | b"includer" => Some(Self { matching: false }),
-            b"includem" | b"includew" | b"includeb" | b"includea" => Some(Self { matching: true }),
-            _ => None,
-        }
-    }
+    /// `include_check` as it stands.
+    check: Check,
+    /// After `random_seed`: the state of the numbers.
+    seeded: Option<u64>,
 }
 
 /// Where a line comes from.
@@ -149,20 +135,21 @@ impl Assembler<'_> {
     }
 
     fn include(&mut self, pattern: &Path, from: Option<Span>, directory: &Path, check: Check, depth: usize) {
-        let full = directory.join(pattern);
-        let found = self.system.glob(&full);
-        if found.is_empty() {
-            let (severity, code) = if self.all_config {
-                (Severity::Alert, "file-missing")
-            } else if check.matching {
-                (Severity::Warning, "file-missing")
-            } else {
-                (Severity::Notice, "file-missing")
-            };
-            let text = format!("Config files missing '{}'.", pattern.display());
-            self.note(severity, code, from, text);
-            return;
+        let check = self.check.and(check);
+        let shown = pattern.display().to_string();
+        let alternatives = braces(&directory.join(pattern).to_string_lossy());
+        let mut found = Vec::new();
+        let mut missing = false;
+        for alternative in &alternatives {
+            let paths = self.system.glob(Path::new(alternative));
+            missing |= paths.is_empty();
+            found.extend(paths);
         }
+        if let Some((severity, text)) = check.judge(&shown, alternatives.len() > 1, found.is_empty(), missing)
+        {
+            self.note(severity, "file-missing", from, text);
+        }
+        let unreadable = if check.readable { Severity::Alert } else { Severity::Notice };
         for path in found {
             // Names are shown as the user wrote them: relative to the including file.
             let shown = path.strip_prefix(directory).map_or_else(|_| path.clone(), Path::to_path_buf);
@@ -175,11 +162,15 @@ impl Assembler<'_> {
                         name.push('/');
                     }
                     let text = format!("Configuration file '{name}' is a directory - skipping");
-                    self.note(Severity::Notice, "file-missing", from, text);
+                    self.note(unreadable, "file-missing", from, text);
                 }
                 Err(ReadError::Other(why)) => {
                     let text = format!("Unable to open config file '{}' - {why}.", shown.display());
-                    self.note(Severity::Warning, "file-unreadable", from, text);
+                    if check.readable {
+                        self.note(Severity::Alert, "file-missing", from, text);
+                    } else {
+                        self.note(Severity::Warning, "file-unreadable", from, text);
+                    }
                 }
             }
         }
@@ -188,6 +179,8 @@ impl Assembler<'_> {
     fn file(&mut self, path: &Path, shown: &Path, text: Vec<u8>, depth: usize) {
         let file = self.read.sources.add(shown.display().to_string(), text.clone());
         let directory = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        // What an included file sets ends with it.
+        let check = self.check;
         for (line, number) in text.lines().zip(1u32..) {
             let line = without_comment(line.strip_suffix(b"\r").unwrap_or(line)).trim_ascii_end();
             let at = At { file, number, directory: &directory };
@@ -218,11 +211,26 @@ impl Assembler<'_> {
                 }
                 continue;
             }
+            self.setting(line.trim_ascii());
             self.line(line, at, true, 0);
         }
+        self.check = check;
         // A definition that the end of the file cuts is complete.
         if let Some((name, lines)) = self.multi_line.take() {
             self.definitions.insert(name, lines);
+        }
+    }
+
+    /// Keywords of `global_defs` that change how what follows is read. Their rows check them.
+    fn setting(&mut self, line: &[u8]) {
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|w| !w.is_empty());
+        match words.next() {
+            Some(b"include_check") => self.check = self.check.changed(words),
+            Some(b"random_seed") => {
+                let seed = words.next().and_then(|w| w.to_str().ok()?.parse::<u32>().ok());
+                self.seeded = seed.map(u64::from).or(self.seeded);
+            }
+            _ => {}
         }
     }
 
@@ -308,7 +316,7 @@ impl Assembler<'_> {
     }
 
     /// The lines that a line with variables becomes; `None` if it has none that are defined.
-    fn substitute(&self, text: &[u8], at: At<'_>) -> Option<Vec<Vec<u8>>> {
+    fn substitute(&mut self, text: &[u8], at: At<'_>) -> Option<Vec<Vec<u8>>> {
         let mut done: Vec<Vec<u8>> = Vec::new();
         let mut current: Vec<u8> = Vec::new();
         let mut rest = text;
@@ -340,7 +348,7 @@ impl Assembler<'_> {
         Some(done)
     }
 
-    fn value(&self, name: &[u8], at: At<'_>) -> Option<Vec<Vec<u8>>> {
+    fn value(&mut self, name: &[u8], at: At<'_>) -> Option<Vec<Vec<u8>>> {
         let text = match name {
             b"_HASH" => b"#".to_vec(),
             b"_BANG" => b"!".to_vec(),
@@ -353,7 +361,7 @@ impl Assembler<'_> {
     }
 
     /// `${_RANDOM [MIN [MAX]]}`
-    fn random(&self, arguments: &[u8]) -> Option<Vec<u8>> {
+    fn random(&mut self, arguments: &[u8]) -> Option<Vec<u8>> {
         let mut numbers = [0u64, 32767];
         for (slot, word) in
             numbers.iter_mut().zip(arguments.split(u8::is_ascii_whitespace).filter(|w| !w.is_empty()))
@@ -362,7 +370,11 @@ impl Assembler<'_> {
         }
         let [min, max] = numbers;
         let width = max.checked_sub(min)?.checked_add(1)?;
-        Some((min + self.system.random() % width).to_string().into_bytes())
+        let number = match &mut self.seeded {
+            Some(state) => splitmix(state),
+            None => self.system.random(),
+        };
+        Some((min + number % width).to_string().into_bytes())
     }
 }
 
@@ -374,14 +386,13 @@ fn continued(line: &[u8]) -> (&[u8], bool) {
     }
 }
 
-fn include_of(line: &[u8]) -> Option<(Check, PathBuf)> {
-    let line = line.trim_ascii();
-    let end = line.find_byteset(b" \t")?;
-    let (keyword, rest) = line.split_at_checked(end)?;
-    let check = Check::of(keyword)?;
-    let rest = rest.trim_ascii();
-    let rest = rest.strip_prefix(b"\"").and_then(|r| r.strip_suffix(b"\"")).unwrap_or(rest);
-    Some((check, PathBuf::from(rest.to_os_str_lossy().into_owned())))
+/// SplitMix64: the same numbers for the same seed, wherever it runs.
+fn splitmix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut number = *state;
+    number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
 
 fn is_name(byte: u8) -> bool {

@@ -94,6 +94,12 @@ impl Cx<'_> {
         self.messages.push(scope, Severity::Alert, "not-implemented", Some(span), text);
     }
 
+    /// A keyword that tunes what this program does not have: nothing else changes, so it is no reason to fail.
+    pub(crate) fn no_effect(&mut self, span: Span, what: &str, why: &str) {
+        let text = format!("'{what}' has no effect in keepalived-rs: {why}");
+        self.messages.push(self.scope, Severity::Diag, "no-effect", Some(span), text);
+    }
+
     /// A number, or the reference's words about it as a message.
     pub(crate) fn unsigned(&mut self, span: Span, text: &str, min: u32, max: u32) -> Option<u32> {
         self.number(span, number::unsigned(text, min, max))

@@ -4,9 +4,13 @@
 //! refer to other blocks are indices, scripts carry the path, arguments and user to run them with. Nothing here asks
 //! "was it set?" unless the absence means something by itself. Keyword meanings: keepalived.conf(5).
 
+mod daemon;
+
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
+
+pub use daemon::{Daemon, Dumps, Fifo, Identity, Inherited, Mail, OneShot, ReloadCheck, ReloadFile};
 
 /// A whole configuration, ready to run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,6 +76,8 @@ pub struct GlobalDefs {
     pub vrrp_rlimit_rttime: u64,
     /// `vrrp_cpu_affinity`: processors of the VRRP child; empty for all.
     pub vrrp_processors: Vec<usize>,
+    /// Everything that is not about VRRP itself.
+    pub daemon: Daemon,
 }
 
 impl Default for GlobalDefs {
@@ -96,6 +102,7 @@ impl Default for GlobalDefs {
             vrrp_no_swap: false,
             vrrp_rlimit_rttime: 10_000,
             vrrp_processors: Vec::new(),
+            daemon: Daemon::default(),
         }
     }
 }
@@ -217,6 +224,10 @@ pub struct VrrpInstance {
     pub debug: u8,
     /// Scripts to run on state changes.
     pub notify: Notify,
+    /// `smtp_alert`: changes are mailed.
+    pub smtp_alert: bool,
+    /// `notify_priority_changes`: changes of the effective priority are written to the FIFOs.
+    pub notify_priority_changes: bool,
     /// The group this instance is a member of: index into `Config::sync_groups`.
     pub sync_group: Option<usize>,
 }
@@ -318,6 +329,8 @@ pub struct SyncGroup {
     pub members: Vec<usize>,
     /// Scripts to run when the group changes state.
     pub notify: Notify,
+    /// `smtp_alert`: changes are mailed.
+    pub smtp_alert: bool,
     /// `track_script` of the group (already copied to its members).
     pub track_scripts: Vec<TrackedScript>,
     /// `track_interface` of the group (already copied to its members).

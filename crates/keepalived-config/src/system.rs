@@ -71,6 +71,8 @@ pub trait System {
     fn group(&self, name: &str) -> Option<u32>;
     /// The user that runs the program.
     fn own_user(&self) -> User;
+    /// The name of that user.
+    fn own_name(&self) -> String;
     /// The host name.
     fn host_name(&self) -> OsString;
     /// The directory that relative names start from, for `${_PWD}`.

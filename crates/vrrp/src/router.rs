@@ -46,7 +46,7 @@ pub enum Input<'a> {
 }
 
 /// Who changed state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Who {
     /// An instance.
     Instance(InstanceId),

@@ -4,6 +4,7 @@
 //! 0600, never opened through a link and never written when they belong to somebody else.
 
 mod data;
+mod global;
 mod json;
 
 use std::fmt::Write as _;
@@ -21,6 +22,7 @@ use crate::routes::Routes;
 use crate::sockets::SocketTable;
 
 pub(crate) use data::data;
+pub use global::{Reader, global_definitions};
 pub(crate) use json::json;
 
 /// Everything a dump shows.
@@ -51,7 +53,7 @@ impl Clock {
 }
 
 /// Writes a dump safely; the error says what is in the way.
-pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
+pub fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     // O_NONBLOCK: somebody's FIFO must not hold up the event loop.
     options.write(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
@@ -65,9 +67,31 @@ pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())
 }
 
-/// Where a dump goes: `keepalived<suffix>.<extension>` in the dump directory.
-pub(crate) fn path(directory: Option<&Path>, suffix: &str, extension: &str) -> PathBuf {
-    directory.unwrap_or(Path::new("/tmp")).join(format!("keepalived{suffix}.{extension}"))
+/// Where a dump goes: `<name><suffix>.<extension>` in the dump directory, or what a `…_dump_file` says: a file, or a
+/// directory when it ends in `/`. A file that is given is a template: what distinguishes `name` from `keepalived` goes in
+/// front of its last dot.
+pub fn path(
+    directory: Option<&Path>,
+    template: Option<&str>,
+    name: &str,
+    suffix: &str,
+    extension: &str,
+) -> PathBuf {
+    let usual = format!("{name}{suffix}.{extension}");
+    match template {
+        None => directory.unwrap_or(Path::new("/tmp")).join(usual),
+        Some(directory) if directory.ends_with('/') => Path::new(directory).join(usual),
+        Some(file) => {
+            let more = format!("{}{suffix}", name.strip_prefix("keepalived").unwrap_or_default());
+            let file = Path::new(file);
+            let stem = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let own = match stem.rsplit_once('.') {
+                Some((stem, extension)) => format!("{stem}{more}.{extension}"),
+                None => format!("{stem}{more}"),
+            };
+            directory.unwrap_or(Path::new("/tmp")).join(file.with_file_name(own))
+        }
+    }
 }
 
 /// keepalived.stats.
@@ -171,7 +195,7 @@ mod tests {
     #[test]
     fn a_dump_replaces_an_older_one_and_is_private() {
         let directory = directory("plain");
-        let file = path(Some(&directory), "", "data");
+        let file = path(Some(&directory), None, "keepalived", "", "data");
         write(&file, "a longer text than the next").unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
         write(&file, "short").unwrap();
@@ -185,13 +209,24 @@ mod tests {
         let directory = directory("links");
         let victim = directory.join("victim");
         std::fs::write(&victim, "precious").unwrap();
-        let soft = path(Some(&directory), "", "stats");
+        let soft = path(Some(&directory), None, "keepalived", "", "stats");
         symlink(&victim, &soft).unwrap();
         assert!(write(&soft, "x").is_err());
-        let hard = path(Some(&directory), "", "json");
+        let hard = path(Some(&directory), None, "keepalived", "", "json");
         std::fs::hard_link(&victim, &hard).unwrap();
         assert!(write(&hard, "x").is_err());
         assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
         std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn names_follow_templates() {
+        let path = |template, name, suffix| {
+            path(Some(Path::new("/d")), template, name, suffix, "data").to_string_lossy().into_owned()
+        };
+        assert_eq!(path(None, "keepalived", "_blue"), "/d/keepalived_blue.data");
+        assert_eq!(path(Some("/s/"), "keepalived_parent", ""), "/s/keepalived_parent.data");
+        assert_eq!(path(Some("/s/k.txt"), "keepalived_parent", "_blue"), "/s/k_parent_blue.txt");
+        assert_eq!(path(Some("rel"), "keepalived", ""), "/d/rel");
     }
 }

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod dump;
+mod fifo;
 mod interfaces;
 mod log;
 mod notify;
@@ -14,9 +15,12 @@ mod routes;
 mod scripts;
 mod setup;
 mod shell;
+mod smtp;
 mod sockets;
 
 use keepalived_config::resolved::Config;
+
+pub use dump::{Reader, global_definitions, path as dump_path, write as write_dump};
 
 use shell::Shell;
 
@@ -69,8 +73,12 @@ pub struct Options {
     pub dont_release_vrrp: bool,
     /// Directory of the dump files (`TMPDIR`, default `/tmp`).
     pub dump_dir: Option<std::path::PathBuf>,
-    /// Inserted in dump file names after `keepalived` (instance or namespace), e.g. `_blue`; usually empty.
+    /// Inserted in dump file names (namespace and instance), e.g. `_blue`, if `data_use_instance` is set; usually empty.
     pub dump_suffix: String,
+    /// `-d/--dump-conf`: log what keepalived.data would hold, once at start.
+    pub dump_config: bool,
+    /// `-a/--address-monitoring`: log every address that comes or goes.
+    pub address_monitoring: bool,
 }
 
 /// Everything [`run`] needs.

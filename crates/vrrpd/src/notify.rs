@@ -72,6 +72,7 @@ mod tests {
             name: "VG_1".into(),
             members: vec![0],
             notify: Notify { any: Some(command("/g")), master: Some(command("/m")), ..Notify::default() },
+            smtp_alert: false,
             track_scripts: Vec::new(),
             track_interfaces: Vec::new(),
         });

@@ -102,10 +102,12 @@ impl Runner {
         }
     }
 
-    /// Signals every process group.
-    pub(crate) fn signal_all(&self, signal: ScriptSignal) {
-        for pid in self.running.values().flatten() {
-            signal_group(*pid, signal);
+    /// Signals the process groups of some runs.
+    pub(crate) fn signal_all(&self, signal: ScriptSignal, which: impl Fn(RunId) -> bool) {
+        for (_, pid) in self.running.iter().filter(|(run, _)| which(**run)) {
+            if let Some(pid) = pid {
+                signal_group(*pid, signal);
+            }
         }
     }
 }

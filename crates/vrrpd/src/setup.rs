@@ -225,6 +225,8 @@ mod tests {
             promote_secondaries: false,
             debug: 0,
             notify: resolved::Notify::default(),
+            smtp_alert: false,
+            notify_priority_changes: false,
             sync_group: None,
         }
     }

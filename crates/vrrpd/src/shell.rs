@@ -15,17 +15,20 @@ use std::time::{Duration, Instant, SystemTime};
 use keepalived_config::resolved::Config;
 use netlink::announce::{Announcer, MAC_LEN};
 use netlink::{Monitor, Route};
+use vrrp::event::StateName;
 use vrrp::instance::Release;
-use vrrp::router::Surroundings;
+use vrrp::router::{Surroundings, Who};
 use vrrp::script::ScriptSignal;
 use vrrp::{Family, Input, Router, RouterConfig, ScriptId};
 
 use crate::addresses::{self, Addresses};
+use crate::fifo::Fifos;
 use crate::interfaces::Interfaces;
 use crate::log::{detail, normal};
 use crate::routes::Routes;
 use crate::scripts::{Progress, RunId, Runner};
 use crate::setup;
+use crate::smtp::Mailer;
 use crate::sockets::SocketTable;
 use crate::{Control, ExitReason, Params, Report};
 
@@ -50,6 +53,10 @@ pub(crate) struct Shell {
     monitor: Monitor,
     announcer: Announcer,
     runner: Runner,
+    fifos: Fifos,
+    mailer: Mailer,
+    /// The state that each instance and group was last mailed in.
+    mailed: HashMap<Who, StateName>,
     /// Runs of tracked scripts.
     tracked: HashMap<RunId, ScriptId>,
     /// Runs that get SIGKILL then.
@@ -78,6 +85,13 @@ impl Shell {
         let config = (params.read_config)().map_err(ExitReason::Config)?;
         let mut interfaces = Interfaces::default();
         read_interfaces(&mut interfaces, &route).await.map_err(|error| fatal("netlink", &error))?;
+        if params.options.address_monitoring {
+            for link in interfaces.links() {
+                for address in interfaces.addresses_of(link.index) {
+                    normal!("Netlink reflector reports IP {} added to {}", address.address, link.name);
+                }
+            }
+        }
         let router_config = setup::router_config(&config);
         let addresses = Addresses::new(&config, params.options.release_vips);
         let routes = Routes::new(&config);
@@ -90,6 +104,9 @@ impl Shell {
             sockets: SocketTable::new().map_err(|error| fatal("sockets", &error))?,
             announcer: Announcer::open().map_err(|error| fatal("AF_PACKET socket", &error))?,
             runner: Runner::new().map_err(|error| fatal("thread", &error))?,
+            fifos: Fifos::default(),
+            mailer: Mailer::new(),
+            mailed: HashMap::new(),
             tracked: HashMap::new(),
             doomed: Vec::new(),
             changed: vec![SystemTime::now(); config.instances.len()],
@@ -103,6 +120,10 @@ impl Shell {
         shell.watch_routes();
         shell.log_assigned();
         shell.log_channels();
+        shell.fifos.configure(&shell.config, &mut shell.runner);
+        if shell.params.options.dump_config {
+            shell.log_config();
+        }
         shell.add_static_addresses().await;
         // Adverts that come while leftovers are removed wait in the sockets.
         shell.open_sockets(SockpoolLog::None);
@@ -200,6 +221,7 @@ impl Shell {
                     self.router.handle(Instant::now(), Input::ScriptStarted(*script, pid));
                 }
             }
+            Progress::Ended(run, _) if self.fifos.script_ended(run) => {}
             Progress::Ended(run, result) => {
                 self.doomed.retain(|(_, doomed)| *doomed != run);
                 if let Some(script) = self.tracked.remove(&run) {
@@ -251,7 +273,8 @@ impl Shell {
 
     /// Priority 0, addresses removed, STOP notified, one second for the kernel to leave its groups.
     async fn stop(mut self) -> ExitReason {
-        self.runner.signal_all(ScriptSignal::Term);
+        // A script that reads a FIFO has STOP to read yet.
+        self.runner.signal_all(ScriptSignal::Term, |run| !self.fifos.reads(run));
         let release =
             if self.params.options.dont_release_vrrp { Release::Nothing } else { Release::Everything };
         self.router.handle(Instant::now(), Input::Stop(release));
@@ -262,9 +285,14 @@ impl Shell {
         self.sockets.close();
         if !self.config.instances.is_empty() {
             let until = tokio::time::Instant::now() + LINGER;
-            while tokio::time::timeout_at(until, self.runner.next()).await.is_ok() {}
-            self.runner.signal_all(ScriptSignal::Kill);
+            let (runner, mailer) = (&mut self.runner, &mut self.mailer);
+            let scripts = async { while tokio::time::timeout_at(until, runner.next()).await.is_ok() {} };
+            // Both get the same second: a mail server that hangs does not make it longer.
+            let ((), _) = tokio::join!(scripts, tokio::time::timeout_at(until, mailer.finish()));
+            self.runner.signal_all(ScriptSignal::Kill, |run| !self.fifos.reads(run));
         }
+        self.runner.signal_all(ScriptSignal::Term, |_| true);
+        self.fifos.close();
         ExitReason::Stopped
     }
 }

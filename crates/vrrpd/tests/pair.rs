@@ -77,6 +77,8 @@ fn config(priority: u8) -> Config {
         promote_secondaries: false,
         debug: 0,
         notify: Notify::default(),
+        smtp_alert: false,
+        notify_priority_changes: false,
         sync_group: None,
     };
     Config { instances: vec![instance], ..Config::default() }

@@ -1,11 +1,14 @@
 //! `global_defs`. keepalived.conf(5), "Global definitions".
 
+mod daemon;
+mod mail;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::declared::{DefaultUser, GlobalDecl};
 use crate::number;
-use crate::registry::{Cx, Keyword, Set, list_of, refused};
-use crate::tree::{Block, Statement};
+use crate::registry::{Cx, Keyword, Set, refused};
+use crate::tree::Statement;
 
 use super::vrrp_script::named_user;
 
@@ -219,24 +222,6 @@ fn default_interface(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>)
     cx.default_interface = Some(name);
 }
 
-/// Keywords whose only effect is on mails, which `smtp_alert` asks for and which is not obeyed: checked, then unused.
-fn mail_setting(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    if line.keyword() == "notification_email_from" {
-        let _ = parameter(line, cx, "emailfrom missing - ignoring");
-    }
-    if line.keyword() == "smtp_connect_timeout" {
-        let text = line.text(1).unwrap_or_default();
-        if cx.unsigned(line.span, &text, 0, u32::MAX).is_none() {
-            let text = format!("smtp_connect_timeout '{text}' must be in [0, 4294] - ignoring");
-            cx.warn(line.span, "smtp", text);
-        }
-    }
-}
-
-fn notification_email(_: &mut GlobalDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
-    let _ = list_of(block, cx);
-}
-
 fn vrrp_iptables(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     cx.warn(
         line.span,
@@ -348,28 +333,6 @@ const PROCESS: &[Keyword<GlobalDecl>] = &[
     kw("default_interface", 0, default_interface, "Interface of static addresses without dev."),
 ];
 
-const MAIL: &[Keyword<GlobalDecl>] = &[
-    Keyword {
-        name: "notification_email",
-        parameters: 0,
-        set: Set::Block(notification_email),
-        doc: "Mail recipients.",
-    },
-    kw("notification_email_from", 0, mail_setting, "Mail sender."),
-    kw("smtp_server", 1, mail_setting, "Mail server and port."),
-    kw("smtp_helo_name", 0, mail_setting, "Name in HELO."),
-    kw("smtp_connect_timeout", 1, mail_setting, "Seconds to connect to the mail server."),
-    Keyword {
-        name: "no_email_faults",
-        parameters: 0,
-        set: Set::Flag(|g| &mut g.no_email_faults),
-        doc: "No mail on FAULT.",
-    },
-    kw("smtp_alert", 0, only_off, "Mail on changes; only off."),
-    kw("smtp_alert_vrrp", 0, only_off, "Mail on changes of instances; only off."),
-    kw("smtp_alert_checker", 0, only_off, "Mail on changes of servers; only off."),
-];
-
 const VRRP: &[Keyword<GlobalDecl>] = &[
     kw("vrrp_version", 1, version, "VRRP version of instances without their own, 2 or 3; 2."),
     kw("vrrp_mcast_group4", 1, mcast_group4, "Multicast group for IPv4; 224.0.0.18."),
@@ -470,20 +433,12 @@ const VRRP: &[Keyword<GlobalDecl>] = &[
         doc: "Log adverts of a VRID that no instance has.",
     },
     kw("vrrp_strict", 0, only_off, "Strict adherence to the RFC; only off."),
-    kw("vrrp_notify_priority_changes", 0, only_off, "Write priority changes to the FIFOs; only off."),
     kw("vrrp_iptables", 0, vrrp_iptables, "Not supported by the reference's package either."),
     kw("vrrp_ipsets", 0, vrrp_iptables, "Not supported by the reference's package either."),
 ];
 
 const REFUSED: &[Keyword<GlobalDecl>] = &refused![
-    "checker_process_name",
-    "lvs_process_name",
     "bfd_process_name",
-    "startup_script",
-    "startup_script_timeout",
-    "shutdown_script",
-    "shutdown_script_timeout",
-    "checker_log_all_failures",
     "dynamic_interfaces",
     "disable_local_igmp",
     "lvs_timeouts",
@@ -500,26 +455,14 @@ const REFUSED: &[Keyword<GlobalDecl>] = &refused![
     "nftables_ipvs_priority",
     "nftables_ipvs_start_fwmark",
     "nftables_counters",
-    "notify_fifo",
-    "notify_fifo_script",
-    "vrrp_notify_fifo",
-    "vrrp_notify_fifo_script",
-    "fifo_write_vrrp_states_on_reload",
     "lvs_notify_fifo",
     "lvs_notify_fifo_script",
-    "checker_priority",
-    "checker_no_swap",
-    "checker_rt_priority",
-    "checker_cpu_affinity",
-    "checker_rlimit_rttime",
-    "checker_rlimit_rtime",
     "bfd_priority",
     "bfd_no_swap",
     "bfd_rt_priority",
     "bfd_cpu_affinity",
     "bfd_rlimit_rttime",
     "bfd_rlimit_rtime",
-    "snmp_socket",
     "enable_traps",
     "enable_snmp_vrrp",
     "enable_snmp_keepalived",
@@ -527,8 +470,6 @@ const REFUSED: &[Keyword<GlobalDecl>] = &refused![
     "enable_snmp_rfcv2",
     "enable_snmp_rfcv3",
     "enable_snmp_checker",
-    "snmp_vs_stats_update_interval",
-    "snmp_rs_stats_update_interval",
     "enable_dbus",
     "dbus_service_name",
     "dbus_no_interface_name",
@@ -536,34 +477,13 @@ const REFUSED: &[Keyword<GlobalDecl>] = &refused![
     "vrrp_netlink_cmd_rcv_bufs_force",
     "vrrp_netlink_monitor_rcv_bufs",
     "vrrp_netlink_monitor_rcv_bufs_force",
-    "process_monitor_rcv_bufs",
-    "process_monitor_rcv_bufs_force",
-    "lvs_netlink_cmd_rcv_bufs",
-    "lvs_netlink_cmd_rcv_bufs_force",
-    "lvs_netlink_monitor_rcv_bufs",
-    "lvs_netlink_monitor_rcv_bufs_force",
-    "rs_init_notifies",
-    "no_checker_emails",
     "vrrp_rx_bufs_policy",
     "vrrp_rx_bufs_multiplier",
     "vmac_prefix",
     "vmac_addr_prefix",
-    "umask",
-    "random_seed",
-    "reload_check_config",
-    "reload_time_file",
-    "reload_repeat",
-    "reload_file",
-    "include_check",
     "config_save_dir",
-    "tmp_config_directory",
-    "data_use_instance",
-    "json_version",
     "iproute_usr_dir",
     "iproute_etc_dir",
-    "state_dump_file",
-    "stats_dump_file",
-    "json_dump_file",
 ];
 
-pub(crate) const TABLES: [&[Keyword<GlobalDecl>]; 4] = [PROCESS, MAIL, VRRP, REFUSED];
+pub(crate) const TABLES: [&[Keyword<GlobalDecl>]; 5] = [PROCESS, daemon::DAEMON, mail::MAIL, VRRP, REFUSED];

@@ -111,7 +111,68 @@ fn child_wait_time(declared: &mut Declared, line: &Statement, cx: &mut Cx<'_>) {
     }
 }
 
-const OBEYED: [Keyword<Declared>; 6] = [
+fn net_namespace(declared: &mut Declared, line: &Statement, cx: &mut Cx<'_>) {
+    named_once(&mut declared.global.daemon.net_namespace, line, cx, "net_namespace name");
+}
+
+fn instance_name(declared: &mut Declared, line: &Statement, cx: &mut Cx<'_>) {
+    named_once(&mut declared.global.daemon.instance, line, cx, "instance name");
+}
+
+/// A name that becomes part of file names.
+fn named_once(slot: &mut Option<String>, line: &Statement, cx: &mut Cx<'_>, what: &str) {
+    let Some(name) = line.text(1) else {
+        cx.warn(line.span, "name", format!("{what} missing - ignoring"));
+        return;
+    };
+    if slot.is_some() {
+        cx.warn(line.span, "duplicate", format!("Duplicate {} definition {name} - ignoring", line.keyword()));
+        return;
+    }
+    if name.is_empty() || name.contains('/') || name.starts_with('.') {
+        cx.refuse(line.span, "name", format!("{what} '{name}' cannot be part of a file name"));
+        return;
+    }
+    *slot = Some(name);
+}
+
+/// Of what this program does not have: virtual servers and ipsets.
+fn without_ipvs(_: &mut Declared, line: &Statement, cx: &mut Cx<'_>) {
+    let keyword = line.keyword();
+    cx.no_effect(line.span, &keyword, "there is neither IPVS nor ipsets");
+}
+
+const OBEYED: [Keyword<Declared>; 11] = [
+    Keyword {
+        name: "net_namespace",
+        parameters: 0,
+        set: Set::Custom(net_namespace),
+        doc: "Network namespace to run in.",
+    },
+    Keyword {
+        name: "instance",
+        parameters: 0,
+        set: Set::Custom(instance_name),
+        doc: "Name of this daemon among several.",
+    },
+    Keyword {
+        name: "use_pid_dir",
+        parameters: 0,
+        set: Set::Flag(|d| &mut d.global.daemon.use_pid_dir),
+        doc: "Pid files lie in /run/keepalived.",
+    },
+    Keyword {
+        name: "net_namespace_ipvs",
+        parameters: 0,
+        set: Set::Custom(without_ipvs),
+        doc: "Of no effect, with a notice: there is no IPVS.",
+    },
+    Keyword {
+        name: "namespace_with_ipsets",
+        parameters: 0,
+        set: Set::Custom(without_ipvs),
+        doc: "Of no effect, with a notice: there are no ipsets.",
+    },
     Keyword {
         name: "global_defs",
         parameters: 0,
@@ -145,13 +206,8 @@ const OBEYED: [Keyword<Declared>; 6] = [
     },
 ];
 
-const REFUSED: [Keyword<Declared>; 19] = refused![
+const REFUSED: [Keyword<Declared>; 14] = refused![
     "linkbeat_use_polling",
-    "net_namespace",
-    "net_namespace_ipvs",
-    "namespace_with_ipsets",
-    "use_pid_dir",
-    "instance",
     "track_group",
     "static_routes",
     "static_rules",

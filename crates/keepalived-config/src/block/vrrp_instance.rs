@@ -294,7 +294,7 @@ fn debug(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
 /// `accept`: packets to the virtual addresses are taken, which is the default and the only thing obeyed.
 fn accept(_: &mut InstanceDecl, _: &Statement, _: &mut Cx<'_>) {}
 
-/// `strict_mode`, `smtp_alert` and their kind: off is obeyed, on is not implemented.
+/// `strict_mode`: off is obeyed, on is not implemented.
 fn only_off(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let value = line.text(1);
     match value.as_deref().map_or(Some(true), crate::number::boolean) {
@@ -524,18 +524,18 @@ const EVENTS: &[Keyword<InstanceDecl>] = &[
         doc: "Notify DELETED instead of FAULT when a reload removes the instance.",
     },
     Keyword { name: "debug", parameters: 0, set: Set::Custom(debug), doc: "Debug level, 0 to 4." },
-    Keyword {
-        name: "smtp_alert",
-        parameters: 0,
-        set: Set::Custom(only_off),
-        doc: "Mail on changes; only off.",
-    },
-    Keyword {
-        name: "notify_priority_changes",
-        parameters: 0,
-        set: Set::Custom(only_off),
-        doc: "Write priority changes to the FIFOs; only off.",
-    },
+    switch(
+        "smtp_alert",
+        |i| &mut i.smtp_alert,
+        "Invalid vrrp_instance smtp_alert parameter {v}",
+        "Mail on changes.",
+    ),
+    switch(
+        "notify_priority_changes",
+        |i| &mut i.notify_priority_changes,
+        "({n}) Invalid value '{v}' for notify_priority_changes specified",
+        "Write changes of the effective priority to the FIFOs.",
+    ),
     Keyword {
         name: "linkbeat_use_polling",
         parameters: 0,

@@ -32,7 +32,37 @@ fn track_interface(group: &mut GroupDecl, _: &Statement, block: &Block, cx: &mut
     track::interfaces(&group.name, &mut group.track_interfaces, block, cx);
 }
 
-const OBEYED: [Keyword<GroupDecl>; 9] = [
+/// `global_tracking`: deprecated, and what it asks for is always done.
+fn global_tracking(group: &mut GroupDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let text = format!(
+        "({}) global_tracking is deprecated. Use track_interface/script/file on the sync group",
+        group.name
+    );
+    cx.warn(line.span, "deprecated", text);
+}
+
+const OBEYED: [Keyword<GroupDecl>; 12] = [
+    Keyword {
+        name: "smtp_alert",
+        parameters: 0,
+        set: Set::Bool { field: |g| &mut g.smtp_alert, bad: "Invalid vrrp_group smtp_alert parameter {v}" },
+        doc: "Mail on changes of the group.",
+    },
+    Keyword {
+        name: "notify_priority_changes",
+        parameters: 0,
+        set: Set::Bool {
+            field: |g| &mut g.notify_priority_changes,
+            bad: "({n}) Invalid value '{v}' for sync group notify_priority_changes specified",
+        },
+        doc: "Write changes of its members' effective priorities to the FIFOs.",
+    },
+    Keyword {
+        name: "global_tracking",
+        parameters: 0,
+        set: Set::Custom(global_tracking),
+        doc: "Deprecated: what a group tracks always counts for every member.",
+    },
     Keyword {
         name: "group",
         parameters: 0,
@@ -84,13 +114,6 @@ const OBEYED: [Keyword<GroupDecl>; 9] = [
     },
 ];
 
-const REFUSED: [Keyword<GroupDecl>; 6] = refused![
-    "track_file",
-    "track_process",
-    "track_bfd",
-    "smtp_alert",
-    "global_tracking",
-    "notify_priority_changes"
-];
+const REFUSED: [Keyword<GroupDecl>; 3] = refused!["track_file", "track_process", "track_bfd"];
 
 pub(crate) const TABLES: [&[Keyword<GroupDecl>]; 2] = [&OBEYED, &REFUSED];

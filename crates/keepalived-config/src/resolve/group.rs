@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::declared::GroupDecl;
+use crate::declared::{GlobalDecl, GroupDecl};
 use crate::resolved::{Config, Notify, SyncGroup};
 
 use super::Resolver;
@@ -24,6 +24,7 @@ impl Draft {
 /// Finds the members and drops the weights that members may not have.
 pub(crate) fn resolve(
     drafts: Vec<Draft>,
+    global: &GlobalDecl,
     instances: &mut [instance::Draft],
     usable: &[String],
     rx: &mut Resolver<'_>,
@@ -68,6 +69,9 @@ pub(crate) fn resolve(
         for &member in &members {
             if let Some(draft) = instances.get_mut(member) {
                 draft.keeps_weights = declared.tracking_weight;
+                // What the group says counts for members that say nothing.
+                let own = &mut draft.declared.notify_priority_changes;
+                *own = own.or(declared.notify_priority_changes);
             }
         }
         groups.push(SyncGroup {
@@ -75,6 +79,7 @@ pub(crate) fn resolve(
             track_interfaces: declared.track_interfaces,
             name,
             members,
+            smtp_alert: instance::mail_default(declared.smtp_alert, global),
             notify,
         });
     }

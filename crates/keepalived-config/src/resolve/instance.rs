@@ -155,6 +155,11 @@ impl Draft {
             promote_secondaries: false,
             debug: declared.debug.and_then(|d| u8::try_from(d).ok()).unwrap_or(0),
             notify,
+            smtp_alert: mail_default(declared.smtp_alert, global),
+            notify_priority_changes: declared
+                .notify_priority_changes
+                .or(global.daemon.notify_priority_changes)
+                .unwrap_or(false),
             sync_group,
             virtual_addresses: declared.addresses,
             excluded_addresses: declared.excluded,
@@ -165,6 +170,12 @@ impl Draft {
             name,
         }
     }
+}
+
+/// `smtp_alert`: what stands nearest wins.
+pub(crate) fn mail_default(own: Option<bool>, global: &GlobalDecl) -> bool {
+    let mail = &global.daemon.mail;
+    own.or(mail.alert_vrrp).or(mail.alert).unwrap_or(false)
 }
 
 /// Two instances that hear each other's adverts as their own. True: the configuration cannot run.

@@ -1,6 +1,7 @@
 //! From the configuration as written to the one that runs: defaults, inheritance, and everything that needs more than one line
 //! or the machine to judge.
 
+pub(crate) mod daemon;
 mod group;
 mod instance;
 pub(crate) mod script_check;
@@ -23,8 +24,14 @@ pub(crate) fn resolve(
     system: &dyn System,
     messages: &mut Messages,
 ) -> Option<Config> {
-    let mut rx =
-        Resolver { system, messages, policy: Policy::default(), any_script: false, any_insecure: false };
+    let mut rx = Resolver {
+        system,
+        messages,
+        scope: Scope::Vrrp,
+        policy: Policy::default(),
+        any_script: false,
+        any_insecure: false,
+    };
     rx.policy = Policy {
         security: declared.global.script_security,
         keep_symlinks: declared.global.use_symlink_paths == Some(true),
@@ -38,7 +45,12 @@ pub(crate) fn resolve(
     if !instances.iter().all(|i| instance::identified(i, &mut rx)) {
         return None;
     }
-    let mut config = Config { global: global(&global_decl, system), static_addresses, ..Config::default() };
+    let daemon = daemon::resolve(&global_decl, &mut rx);
+    let mut config = Config {
+        global: GlobalDefs { daemon, ..global(&global_decl, system) },
+        static_addresses,
+        ..Config::default()
+    };
     let mut usable = Vec::new();
     // Without an instance nobody runs scripts, and the reference does not look at them.
     let is_needed = !instances.is_empty() || !config.static_addresses.is_empty();
@@ -74,8 +86,8 @@ pub(crate) fn resolve(
         resolved.push(instance::Draft::new(instance, &mut rx));
     }
     let group_drafts: Vec<_> = groups.into_iter().map(|g| group::Draft::new(g, &mut rx)).collect();
-    rx.security_verdict();
-    config.sync_groups = group::resolve(group_drafts, &mut resolved, &usable, &mut rx);
+    rx.security_verdict("scripts");
+    config.sync_groups = group::resolve(group_drafts, &global_decl, &mut resolved, &usable, &mut rx);
     for draft in resolved {
         let instance = draft.finish(&global_decl, &config.global, &usable, &mut rx);
         config.instances.push(instance);
@@ -90,6 +102,8 @@ pub(crate) fn resolve(
 pub(crate) struct Resolver<'a> {
     pub(crate) system: &'a dyn System,
     messages: &'a mut Messages,
+    /// Whose messages come next.
+    scope: Scope,
     policy: Policy,
     any_script: bool,
     any_insecure: bool,
@@ -97,15 +111,15 @@ pub(crate) struct Resolver<'a> {
 
 impl Resolver<'_> {
     pub(crate) fn warn(&mut self, code: &'static str, text: impl Into<String>) {
-        self.messages.push(Scope::Vrrp, Severity::Warning, code, None, text);
+        self.messages.push(self.scope, Severity::Warning, code, None, text);
     }
 
     pub(crate) fn refuse(&mut self, code: &'static str, text: impl Into<String>) {
-        self.messages.push(Scope::Vrrp, Severity::Alert, code, None, text);
+        self.messages.push(self.scope, Severity::Alert, code, None, text);
     }
 
     pub(crate) fn remark(&mut self, text: impl Into<String>) {
-        self.messages.push(Scope::Vrrp, Severity::Diag, "remark", None, text);
+        self.messages.push(self.scope, Severity::Diag, "remark", None, text);
     }
 
     /// Checks a script and logs what there is to say.
@@ -148,14 +162,14 @@ impl Resolver<'_> {
         }
     }
 
-    fn security_verdict(&mut self) {
+    fn security_verdict(&mut self, what: &str) {
         if self.policy.security || !self.any_script {
             return;
         }
         let more = if self.any_insecure { " There are insecure scripts." } else { "" };
         let text =
-            format!("SECURITY VIOLATION - scripts are being executed but script_security not enabled.{more}");
-        self.messages.push(Scope::Vrrp, Severity::Notice, crate::SCRIPT_SECURITY, None, text);
+            format!("SECURITY VIOLATION - {what} are being executed but script_security not enabled.{more}");
+        self.messages.push(self.scope, Severity::Notice, crate::SCRIPT_SECURITY, None, text);
     }
 }
 
@@ -189,6 +203,7 @@ fn global(declared: &crate::declared::GlobalDecl, system: &dyn System) -> Global
         vrrp_no_swap: declared.vrrp_no_swap,
         vrrp_rlimit_rttime: declared.vrrp_rlimit_rttime.map_or(defaults.vrrp_rlimit_rttime, u64::from),
         vrrp_processors: declared.vrrp_processors.clone(),
+        daemon: defaults.daemon,
     }
 }
 

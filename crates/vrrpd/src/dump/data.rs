@@ -15,7 +15,7 @@ use super::{Sources, address_text, seconds};
 /// The text of keepalived.data.
 pub(crate) fn data(sources: &Sources<'_>) -> String {
     let mut text = String::new();
-    global(sources, &mut text);
+    text.push_str(&super::global_definitions(sources.config, super::Reader::Vrrp));
     section(&mut text, "VRRP Topology", sources.config.instances.is_empty());
     for (index, config) in sources.config.instances.iter().enumerate() {
         if let Some(instance) = sources.router.instance(InstanceId(index)) {
@@ -37,35 +37,6 @@ fn section(text: &mut String, name: &str, empty: bool) {
 
 macro_rules! line {
     ($text:expr, $($argument:tt)*) => { let _ = writeln!($text, $($argument)*); };
-}
-
-fn global(sources: &Sources<'_>, t: &mut String) {
-    let global = &sources.config.global;
-    section(t, "Global definitions", false);
-    line!(t, " Network namespace = (default)");
-    line!(t, " Router ID = {}", global.router_id);
-    // What this implementation does not have is off; the layout stays the reference's.
-    t.push_str(
-        " Default smtp_alert = unset\n Default smtp_alert_vrrp = unset\n Default smtp_alert_checker = unset\n \
-         Checkers log all failures = false\n No test config before reload\n Dynamic interfaces = false\n",
-    );
-    line!(t, " LVS flush = false\n LVS flush on stop = disabled");
-    line!(t, " FIFO write vrrp states on reload = false\n VRRP notify priority changes = false");
-    line!(t, " VRRP IPv4 mcast group = {}", global.mcast_group4);
-    line!(t, " VRRP IPv6 mcast group = {}", global.mcast_group6);
-    line!(t, " Gratuitous ARP interval = {:.6}", global.garp_interval.unwrap_or_default().as_secs_f64());
-    line!(t, " Gratuitous NA interval = {:.6}", global.gna_interval.unwrap_or_default().as_secs_f64());
-    line!(t, " Max auto priority = {}", global.max_auto_priority.unwrap_or(0));
-    line!(t, " VRRP process priority = {}", global.vrrp_nice.unwrap_or(0));
-    line!(t, " VRRP don't swap = {}", global.vrrp_no_swap);
-    line!(t, " VRRP realtime priority = {}", global.vrrp_rt_priority.unwrap_or(0));
-    line!(t, " VRRP realtime limit = {}", global.vrrp_rlimit_rttime);
-    line!(t, " SNMP vrrp disabled\n SNMP checker disabled\n DBus disabled");
-    line!(t, " Script security {}", if global.script_security { "enabled" } else { "disabled" });
-    if let Some(user) = global.script_user {
-        line!(t, " Default script uid:gid {}:{}", user.uid, user.gid);
-    }
-    line!(t, " umask = 0177\n json_version 1");
 }
 
 fn topology(sources: &Sources<'_>, index: usize, config: &VrrpInstance, instance: &Instance, t: &mut String) {
@@ -193,10 +164,10 @@ fn topology(sources: &Sources<'_>, index: usize, config: &VrrpInstance, instance
         line!(t, "     {}", crate::routes::text(&slot.route));
     }
     tracked(sources, config, t);
-    line!(t, "   Using smtp notification = no");
+    line!(t, "   Using smtp notification = {}", if config.smtp_alert { "yes" } else { "no" });
     line!(t, "   Notify deleted = {}", if config.notify.notify_deleted { "Deleted" } else { "Fault" });
     notify(&config.notify, t);
-    line!(t, "   Notify priority changes = false");
+    line!(t, "   Notify priority changes = {}", config.notify_priority_changes);
 }
 
 fn topology_addresses(sources: &Sources<'_>, id: InstanceId, config: &VrrpInstance, t: &mut String) {
@@ -283,7 +254,7 @@ fn groups(sources: &Sources<'_>, t: &mut String) {
         for member in members() {
             line!(t, "     {}", member.config().name);
         }
-        line!(t, "   Using smtp notification = no");
+        line!(t, "   Using smtp notification = {}", if config.smtp_alert { "yes" } else { "no" });
         notify(&config.notify, t);
     }
 }

@@ -11,7 +11,11 @@ pub(crate) fn json(sources: &Sources<'_>) -> String {
     let instances: Vec<String> = (0..sources.router.instances().len())
         .map(|index| format!("{{\"data\":{},\"stats\":{}}}", data(sources, index), stats(sources, index)))
         .collect();
-    format!("[{}]", instances.join(","))
+    let list = format!("[{}]", instances.join(","));
+    match sources.config.global.daemon.dumps.json_version {
+        2 => format!("{{\"vrrp\":{list},\"track_process\":[]}}"),
+        _ => list,
+    }
 }
 
 /// An object under construction: the order of keys is the order of calls.
@@ -88,7 +92,7 @@ fn data(sources: &Sources<'_>, index: usize) -> String {
     o.raw("state", instance.state().name().number());
     o.raw("wantstate", if instance.wants_master() { 2 } else { 1 });
     o.raw("version", instance.config().version.number());
-    o.raw("smtp_alert", false);
+    o.raw("smtp_alert", config.smtp_alert);
     o.raw("notify_deleted", config.notify.notify_deleted);
     for (key, command) in [
         ("script_backup", &config.notify.backup),

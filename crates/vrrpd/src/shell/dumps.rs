@@ -31,8 +31,29 @@ impl Shell {
 
     pub(super) fn write_dump(&self, extension: &str, text: impl FnOnce(&Sources<'_>) -> String) {
         let options = &self.params.options;
-        let path = dump::path(options.dump_dir.as_deref(), &options.dump_suffix, extension);
-        let sources = Sources {
+        let dumps = &self.config.global.daemon.dumps;
+        let template = match extension {
+            "data" => &dumps.state,
+            "stats" => &dumps.stats,
+            _ => &dumps.json,
+        };
+        let suffix = if dumps.use_instance { options.dump_suffix.as_str() } else { "" };
+        let directory = options.dump_dir.as_deref();
+        let path = dump::path(directory, template.as_deref(), "keepalived", suffix, extension);
+        if let Err(error) = dump::write(&path, &text(&self.sources())) {
+            normal!("Can't open {}: {error}", path.display());
+        }
+    }
+
+    /// `-d`: what keepalived.data would hold, in the log.
+    pub(super) fn log_config(&self) {
+        for line in dump::data(&self.sources()).lines() {
+            normal!("{line}");
+        }
+    }
+
+    fn sources(&self) -> Sources<'_> {
+        Sources {
             config: &self.config,
             router: &self.router,
             addresses: &self.addresses,
@@ -41,9 +62,6 @@ impl Shell {
             sockets: &self.sockets,
             changed: &self.changed,
             clock: Clock { now: Instant::now(), wall: SystemTime::now() },
-        };
-        if let Err(error) = dump::write(&path, &text(&sources)) {
-            normal!("Can't open {}: {error}", path.display());
         }
     }
 }

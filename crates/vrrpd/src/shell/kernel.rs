@@ -25,10 +25,12 @@ impl Shell {
                 }
             }
             netlink::Event::Address(address) => {
+                self.report_address(&address, true);
                 self.interfaces.set_address(address);
                 self.source_changed(&address);
             }
             netlink::Event::AddressGone(address) => {
+                self.report_address(&address, false);
                 self.interfaces.remove_address(&address);
                 self.address_gone(address).await;
                 self.restore_static(&address).await;
@@ -44,6 +46,19 @@ impl Shell {
             netlink::Event::Closed => return Some(ExitReason::Fatal("the netlink socket was closed".into())),
         }
         None
+    }
+
+    /// `-a`.
+    fn report_address(&self, address: &LinkAddress, added: bool) {
+        let known = self.interfaces.addresses_of(address.index).any(|a| a.address == address.address);
+        // The loss of a virtual address is reported in any case.
+        let told = !added && !self.addresses.owners(address, &self.interfaces).is_empty();
+        if !self.params.options.address_monitoring || known == added || told {
+            return;
+        }
+        let (what, to) = if added { ("added", "to") } else { ("removed", "from") };
+        let interface = self.interfaces.by_index(address.index).map_or("none", |link| &link.name);
+        normal!("Netlink reflector reports IP {} {what} {to} {interface}", address.address);
     }
 
     pub(super) fn link_id(&self, name: &str) -> Option<LinkId> {

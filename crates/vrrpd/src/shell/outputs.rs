@@ -9,7 +9,7 @@ use vrrp::{Family, InstanceId, Output, Vip};
 
 use super::{Shell, announcing_mac, is_forwarding, kind};
 use crate::log::{self, detail, normal};
-use crate::notify;
+use crate::{fifo, notify, smtp};
 
 impl Shell {
     pub(super) async fn carry_out(&mut self, output: Output) {
@@ -42,8 +42,9 @@ impl Shell {
                 if let Some(command) = command {
                     self.runner.run(&command, Vec::new());
                 }
+                self.write_fifos(Who::Instance(id), "MASTER_RX_LOWER_PRI");
             }
-            Output::NotifyPriority(_) => {}
+            Output::NotifyPriority(id) => self.notify_priority(id),
             Output::RunScript(id) => {
                 if let Some(script) = self.config.scripts.get(id.0) {
                     let run = self.runner.run(&script.command, Vec::new());
@@ -111,6 +112,54 @@ impl Shell {
         }
         for (command, arguments) in notify::scripts(&self.config, who, state, priority) {
             self.runner.run(&command, arguments);
+        }
+        if self.fifos.any()
+            && let Some(line) = fifo::line(&self.config, who, state.as_str(), priority)
+        {
+            self.fifos.write(&line);
+        }
+        if self.mailed.insert(who, state) != Some(state)
+            && let Some(letter) = smtp::letter(&self.config, who, state)
+        {
+            self.mailer.send(&self.config.global.daemon.mail, letter);
+        }
+    }
+
+    fn notify_priority(&mut self, id: InstanceId) {
+        let wanted = self.config.instances.get(id.0).is_some_and(|i| i.notify_priority_changes);
+        if let Some(instance) = self.router.instance(id).filter(|_| wanted) {
+            self.write_fifos(Who::Instance(id), fifo::priority_word(instance.state().name()));
+        }
+    }
+
+    /// A line about an instance with its effective priority.
+    fn write_fifos(&mut self, who: Who, what: &str) {
+        let priority = match who {
+            Who::Instance(id) => {
+                self.router.instance(id).map_or(0, vrrp::instance::Instance::effective_priority)
+            }
+            Who::Group(_) => 0,
+        };
+        if self.fifos.any()
+            && let Some(line) = fifo::line(&self.config, who, what, priority)
+        {
+            self.fifos.write(&line);
+        }
+    }
+
+    /// `fifo_write_vrrp_states_on_reload`.
+    pub(super) fn write_states(&mut self) {
+        for position in 0..self.config.instances.len() {
+            let id = InstanceId(position);
+            if let Some(instance) = self.router.instance(id) {
+                let state = instance.state().name();
+                self.write_fifos(Who::Instance(id), state.as_str());
+            }
+        }
+        let groups: Vec<StateName> =
+            self.router.groups().iter().map(vrrp::sync_group::SyncGroup::state).collect();
+        for (position, state) in groups.into_iter().enumerate() {
+            self.write_fifos(Who::Group(vrrp::GroupId(position)), state.as_str());
         }
     }
 }

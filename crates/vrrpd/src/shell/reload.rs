@@ -41,11 +41,13 @@ impl Shell {
             })
             .collect();
         self.remap_scripts(&script_matches);
+        self.mailed.clear();
         let now = Instant::now();
         let placeholder = Router::new(RouterConfig::default(), &Surroundings::default());
         let old = std::mem::replace(&mut self.router, placeholder);
         self.router = Router::adopt(old, router_config, &matches, &surroundings, now);
         self.config = config;
+        self.fifos.configure(&self.config, &mut self.runner);
         let mut before = std::mem::replace(&mut self.addresses, addresses);
         let mut routes_before = std::mem::replace(&mut self.routes, Routes::new(&self.config));
         self.watch_routes();
@@ -71,6 +73,9 @@ impl Shell {
         }
         self.drain().await;
         self.open_sockets(SockpoolLog::All);
+        if self.config.global.daemon.fifo_states_on_reload {
+            self.write_states();
+        }
         (self.params.report)(Report::Reloaded);
     }
 

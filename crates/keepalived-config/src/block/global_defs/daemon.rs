@@ -1,0 +1,329 @@
+//! Processes, scripts, FIFOs, reload and dump files of `global_defs`.
+
+use crate::declared::{CommandDecl, FifoDecl, GlobalDecl};
+use crate::registry::{Cx, Keyword, Set};
+use crate::tree::Statement;
+
+use super::super::vrrp_script::{named_user, notify_command};
+use super::{kw, parameter, switch, truncated_name};
+
+/// `startup_script`, `shutdown_script`.
+fn once(
+    line: &Statement,
+    cx: &mut Cx<'_>,
+    slot: fn(&mut GlobalDecl) -> &mut Option<CommandDecl>,
+    global: &mut GlobalDecl,
+) {
+    let what = if line.keyword() == "startup_script" { "startup" } else { "shutdown" };
+    if line.words.len() < 2 {
+        cx.warn(line.span, "script", format!("{what} script missing"));
+        return;
+    }
+    if slot(global).is_some() {
+        cx.warn(line.span, "script", format!("{what} script already specified"));
+        return;
+    }
+    match notify_command(line, cx) {
+        Some(command) => *slot(global) = Some(command),
+        None => cx.warn(line.span, "script", format!("Invalid {what} script")),
+    }
+}
+
+fn startup_script(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    once(line, cx, |g| &mut g.daemon.startup_script, global);
+}
+
+fn shutdown_script(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    once(line, cx, |g| &mut g.daemon.shutdown_script, global);
+}
+
+fn script_timeout(line: &Statement, cx: &mut Cx<'_>) -> Option<u32> {
+    let keyword = line.keyword();
+    let text = parameter(line, cx, &format!("{keyword} requires value"))?;
+    let seconds = cx.unsigned(line.span, &text, 1, 1000);
+    if seconds.is_none() {
+        cx.warn(line.span, "script", format!("{keyword} '{text}' must be in [1, 1000] - ignoring"));
+    }
+    seconds
+}
+
+fn startup_timeout(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    global.daemon.startup_timeout = script_timeout(line, cx).or(global.daemon.startup_timeout);
+}
+
+fn shutdown_timeout(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    global.daemon.shutdown_timeout = script_timeout(line, cx).or(global.daemon.shutdown_timeout);
+}
+
+/// `notify_fifo NAME [USER [GROUP]]`.
+fn fifo(fifo: &mut FifoDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let keyword = line.keyword();
+    let Some(path) = parameter(line, cx, &format!("No {keyword} name specified")) else { return };
+    if fifo.path.is_some() {
+        cx.warn(line.span, "fifo", format!("{keyword} already specified - ignoring {path}"));
+        return;
+    }
+    if line.words.len() > 2 {
+        match named_user(line, 2, cx) {
+            Some(user) => fifo.user = Some(user),
+            None => {
+                cx.remark(format!("Failed to set uid/gid for fifo {path} - ignoring"));
+                return;
+            }
+        }
+    }
+    fifo.path = Some(path);
+}
+
+fn fifo_script(fifo: &mut FifoDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let keyword = line.keyword();
+    let Some(path) = parameter(line, cx, &format!("No {keyword} specified")) else { return };
+    if fifo.script.is_some() {
+        cx.warn(line.span, "fifo", format!("{keyword} already specified - ignoring {path}"));
+        return;
+    }
+    fifo.script = notify_command(line, cx);
+}
+
+fn notify_fifo(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    fifo(&mut global.daemon.fifo, line, cx);
+}
+
+fn notify_fifo_script(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    fifo_script(&mut global.daemon.fifo, line, cx);
+}
+
+fn vrrp_notify_fifo(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    fifo(&mut global.daemon.vrrp_fifo, line, cx);
+}
+
+fn vrrp_notify_fifo_script(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    fifo_script(&mut global.daemon.vrrp_fifo, line, cx);
+}
+
+/// A number in any of C's notations, or names of bits.
+fn umask(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let text = line.words.iter().skip(1).map(|w| w.word.lossy()).collect::<Vec<_>>().join("");
+    let mask = if text.starts_with(|c: char| c.is_ascii_digit()) {
+        match c_number(&text).filter(|mask| *mask <= 0o777) {
+            Some(mask) => mask,
+            None => return cx.warn(line.span, "umask", format!("invalid umask value {text}")),
+        }
+    } else {
+        let mut mask = 0;
+        for name in text.split('|') {
+            match mode_bit(name) {
+                Some(bits) => mask |= bits,
+                None => return cx.warn(line.span, "umask", format!("Unknown umask bit {name}")),
+            }
+        }
+        mask
+    };
+    global.daemon.umask = Some(mask);
+}
+
+fn c_number(text: &str) -> Option<u32> {
+    if let Some(digits) = text.strip_prefix("0x") {
+        u32::from_str_radix(digits, 16).ok()
+    } else if text.len() > 1 && text.starts_with('0') {
+        u32::from_str_radix(text, 8).ok()
+    } else {
+        text.parse().ok()
+    }
+}
+
+fn mode_bit(name: &str) -> Option<u32> {
+    Some(match name {
+        "IRUSR" => 0o400,
+        "IWUSR" => 0o200,
+        "IXUSR" => 0o100,
+        "IRGRP" => 0o040,
+        "IWGRP" => 0o020,
+        "IXGRP" => 0o010,
+        "IROTH" => 0o004,
+        "IWOTH" => 0o002,
+        "IXOTH" => 0o001,
+        "IRWXU" => 0o700,
+        "IRWXG" => 0o070,
+        "IRWXO" => 0o007,
+        _ => return None,
+    })
+}
+
+fn random_seed(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    // It took effect while the files were read: every `${_RANDOM}` after it.
+    let text = line.text(1).unwrap_or_default();
+    if cx.unsigned(line.span, &text, 0, u32::MAX).is_none() {
+        cx.warn(line.span, "random-seed", format!("random_seed {text} invalid"));
+    }
+}
+
+fn include_check(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    // It took effect while the files were read.
+    let mut seen = Vec::new();
+    for word in line.words.iter().skip(1) {
+        let word = word.word.lossy();
+        let name = word.strip_prefix(['+', '-']).unwrap_or(&word);
+        if !matches!(name, "readable" | "match" | "wildcard_match" | "brace_match") {
+            let text = format!("Unknown include_check type '{word}' - ignoring");
+            cx.warn(line.span, "include-check", text);
+        } else if seen.iter().any(|s| s == name) {
+            let text = format!("Duplicate include_check '{word}' specified - ignoring");
+            cx.warn(line.span, "include-check", text);
+        } else {
+            seen.push(name.to_owned());
+        }
+    }
+}
+
+fn reload_check_config(global: &mut GlobalDecl, line: &Statement, _: &mut Cx<'_>) {
+    global.daemon.reload_check = Some(line.text(1));
+}
+
+fn reload_file(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    match line.text(1) {
+        Some(path) if !path.starts_with('/') => {
+            cx.warn(line.span, "reload", format!("reload_file '{path}' must be an absolute path - ignoring"));
+        }
+        path => global.daemon.reload_file = Some(path),
+    }
+}
+
+fn json_version(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let Some(text) = parameter(line, cx, "json_version requires version") else { return };
+    match cx.unsigned(line.span, &text, 1, 2) {
+        Some(version) => global.daemon.json_version = Some(version),
+        None => cx.warn(line.span, "json-version", "Invalid JSON version"),
+    }
+}
+
+fn dump_file(line: &Statement, cx: &mut Cx<'_>) -> Option<String> {
+    let missing = format!("{} requires a non-empty path", line.keyword());
+    parameter(line, cx, &missing).filter(|path| !path.is_empty())
+}
+
+fn state_dump_file(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    global.daemon.state_dump_file = dump_file(line, cx);
+}
+
+fn stats_dump_file(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    global.daemon.stats_dump_file = dump_file(line, cx);
+}
+
+fn json_dump_file(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    global.daemon.json_dump_file = dump_file(line, cx);
+}
+
+fn process_monitor_rcv_bufs(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let Some(text) = parameter(line, cx, "process_monitor_rcv_bufs size missing") else { return };
+    match cx.unsigned(line.span, &text, 0, u32::MAX) {
+        Some(bytes) => global.daemon.process_monitor_buffer = Some(bytes),
+        None => cx.warn(line.span, "buffer", format!("process_monitor_rcv_bufs size ({text}) invalid")),
+    }
+}
+
+/// Settings of a copy of the configuration that this program does not write.
+fn tmp_config_directory(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    if parameter(line, cx, "tmp_config_directory missing directory name").is_some() {
+        cx.no_effect(line.span, "tmp_config_directory", "no copy of the configuration is written");
+    }
+}
+
+/// Settings of the checker process, which is started for virtual servers only; those are refused.
+fn no_checker(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let keyword = line.keyword();
+    if keyword.ends_with("process_name") {
+        truncated_name(line, cx);
+    }
+    cx.no_effect(line.span, &keyword, "there is no checker process");
+}
+
+/// Settings of an SNMP agent that is not there.
+fn no_snmp(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let keyword = line.keyword();
+    cx.no_effect(line.span, &keyword, "there is no SNMP agent");
+}
+
+const fn tuning(
+    name: &'static str,
+    parameters: usize,
+    set: fn(&mut GlobalDecl, &Statement, &mut Cx<'_>),
+) -> Keyword<GlobalDecl> {
+    kw(name, parameters, set, "Of no effect, with a notice: what it tunes is not there.")
+}
+
+pub(super) const DAEMON: &[Keyword<GlobalDecl>] = &[
+    kw("startup_script", 0, startup_script, "Run before any child process starts."),
+    kw("startup_script_timeout", 0, startup_timeout, "Seconds it may take; 10."),
+    kw("shutdown_script", 0, shutdown_script, "Run when all child processes have ended."),
+    kw("shutdown_script_timeout", 0, shutdown_timeout, "Seconds it may take; 10."),
+    kw("notify_fifo", 0, notify_fifo, "FIFO that changes of state are written to."),
+    kw("notify_fifo_script", 0, notify_fifo_script, "Run with the FIFO's path to read it."),
+    kw("vrrp_notify_fifo", 0, vrrp_notify_fifo, "FIFO that changes of instances and groups are written to."),
+    kw("vrrp_notify_fifo_script", 0, vrrp_notify_fifo_script, "Run with that FIFO's path to read it."),
+    Keyword {
+        name: "fifo_write_vrrp_states_on_reload",
+        parameters: 0,
+        set: Set::Flag(|g| &mut g.daemon.fifo_states_on_reload),
+        doc: "Write every state to the FIFOs after a reload.",
+    },
+    switch(
+        "vrrp_notify_priority_changes",
+        |g| &mut g.daemon.notify_priority_changes,
+        "Invalid value '{v}' for global vrrp_notify_priority_changes specified",
+        "Write changes of the effective priority to the FIFOs.",
+    ),
+    kw("umask", 1, umask, "What is taken from the mode of new files, as a number or names of bits; 0177."),
+    kw("random_seed", 1, random_seed, "Makes ${_RANDOM} give the same numbers each time."),
+    kw("include_check", 0, include_check, "What a missing included file means from here on."),
+    kw(
+        "reload_check_config",
+        0,
+        reload_check_config,
+        "Test a new configuration in a process of its own first.",
+    ),
+    Keyword { name: "reload_time_file", parameters: 0, set: Set::Refused, doc: "Not implemented yet." },
+    Keyword { name: "reload_repeat", parameters: 0, set: Set::Refused, doc: "Not implemented yet." },
+    kw("reload_file", 0, reload_file, "A file that exists while the configuration is read."),
+    kw("json_version", 0, json_version, "Layout of the JSON dump, 1 or 2; 1."),
+    switch(
+        "data_use_instance",
+        |g| &mut g.daemon.data_use_instance,
+        "Invalid value '{v}' for global date_use_instance specified",
+        "Names of dump files hold the namespace and the instance.",
+    ),
+    kw("state_dump_file", 0, state_dump_file, "Where SIGUSR1 writes; a directory when it ends in /."),
+    kw("stats_dump_file", 0, stats_dump_file, "Where SIGUSR2 writes, likewise."),
+    kw("json_dump_file", 0, json_dump_file, "Where the JSON signal writes, likewise."),
+    kw(
+        "process_monitor_rcv_bufs",
+        0,
+        process_monitor_rcv_bufs,
+        "Bytes of the receive buffer for process events.",
+    ),
+    switch(
+        "process_monitor_rcv_bufs_force",
+        |g| &mut g.daemon.process_monitor_force,
+        "Invalid value '{v}' for global process_monitor_rcv_bufs_force specified",
+        "That buffer may pass the system's limit.",
+    ),
+    tuning("tmp_config_directory", 0, tmp_config_directory),
+    tuning("checker_process_name", 1, no_checker),
+    tuning("lvs_process_name", 1, no_checker),
+    tuning("checker_priority", 0, no_checker),
+    tuning("checker_no_swap", 0, no_checker),
+    tuning("checker_rt_priority", 0, no_checker),
+    tuning("checker_cpu_affinity", 0, no_checker),
+    tuning("checker_rlimit_rttime", 1, no_checker),
+    tuning("checker_rlimit_rtime", 1, no_checker),
+    tuning("checker_log_all_failures", 0, no_checker),
+    tuning("rs_init_notifies", 0, no_checker),
+    tuning("no_checker_emails", 0, no_checker),
+    tuning("lvs_netlink_cmd_rcv_bufs", 0, no_checker),
+    tuning("lvs_netlink_cmd_rcv_bufs_force", 0, no_checker),
+    tuning("lvs_netlink_monitor_rcv_bufs", 0, no_checker),
+    tuning("lvs_netlink_monitor_rcv_bufs_force", 0, no_checker),
+    tuning("snmp_socket", 0, no_snmp),
+    tuning("snmp_vs_stats_update_interval", 1, no_snmp),
+    tuning("snmp_rs_stats_update_interval", 1, no_snmp),
+];

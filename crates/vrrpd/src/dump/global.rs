@@ -1,0 +1,233 @@
+//! The first section of every .data file: `global_defs` as they were read.
+
+use std::fmt::Write as _;
+
+use keepalived_config::resolved::{Command, Config, Daemon, Fifo, GlobalDefs, Inherited};
+
+/// Whose file it is: the parent knows no defaults that depend on others, and only it runs one-shot scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// keepalived_parent.data.
+    Parent,
+    /// keepalived.data.
+    Vrrp,
+}
+
+macro_rules! line {
+    ($text:expr, $($argument:tt)*) => { let _ = writeln!($text, $($argument)*); };
+}
+
+/// The section, in the reference's order. What this implementation does not have is shown as off.
+pub fn global_definitions(config: &Config, reader: Reader) -> String {
+    let mut text = String::new();
+    let global = &config.global;
+    processes(global, reader, &mut text);
+    fifos(&global.daemon, reader, &mut text);
+    vrrp(global, reader, &mut text);
+    scheduling(global, &mut text);
+    tail(global, &mut text);
+    text
+}
+
+fn processes(global: &GlobalDefs, reader: Reader, t: &mut String) {
+    let daemon = &global.daemon;
+    let identity = &daemon.identity;
+    line!(t, "------< Global definitions >------");
+    line!(t, " Network namespace = {}", identity.net_namespace.as_deref().unwrap_or("(default)"));
+    line!(t, " Network namespace ipvs = (main namespace)");
+    if let Some(instance) = &identity.instance {
+        line!(t, " Instance name = {instance}");
+    }
+    if identity.use_pid_dir {
+        line!(t, " Use pid directory");
+    }
+    if let Some(name) = &global.vrrp_process_name {
+        line!(t, " VRRP process name = {name}");
+    }
+    let links = if daemon.inherited.keep_symlinks { "Keep" } else { "Replace" };
+    line!(t, " {links} symlinks in script paths");
+    line!(t, " Router ID = {}", global.router_id);
+    mail(daemon, t);
+    let alert = |alert: Option<bool>| match alert {
+        None => "unset",
+        Some(true) => "on",
+        Some(false) => "off",
+    };
+    line!(t, " Default smtp_alert = {}", alert(daemon.mail.alert));
+    line!(t, " Default smtp_alert_vrrp = {}", alert(daemon.mail.alert_vrrp));
+    line!(t, " Default smtp_alert_checker = {}", alert(daemon.mail.alert_checker));
+    line!(t, " Checkers log all failures = false");
+    reload(daemon, t);
+    line!(t, " keep script symlinks = {}", daemon.inherited.keep_symlinks);
+    if daemon.dumps.use_instance {
+        line!(t, " Use instance name in data dumps");
+    }
+    if reader == Reader::Parent {
+        if let Some(script) = &daemon.startup {
+            line!(t, " Startup script = {}, timeout {}", command(&script.command), script.timeout.as_secs());
+        }
+        if let Some(script) = &daemon.shutdown {
+            line!(t, " Shutdown script = {} timeout {}", command(&script.command), script.timeout.as_secs());
+        }
+    }
+    line!(t, " Dynamic interfaces = false");
+    if !daemon.mail.faults {
+        line!(t, " Send emails for fault transitions = off");
+    }
+    if reader == Reader::Vrrp {
+        line!(t, " Default interface = {}", daemon.inherited.default_interface.as_deref().unwrap_or("eth0"));
+    }
+    line!(t, " Disable local IGMP = no");
+    line!(t, " Use VRRPv2 checksum for VRRPv3 IPv4 = {}", yes(daemon.inherited.v3_checksum_as_v2));
+    line!(t, " LVS flush = false\n LVS flush on stop = disabled");
+}
+
+fn mail(daemon: &Daemon, t: &mut String) {
+    let mail = &daemon.mail;
+    let Some((server, port)) = &mail.server else { return };
+    line!(t, " Smtp server = {server}");
+    line!(t, " Smtp server port = {port}");
+    line!(t, " Smtp HELO name = {}", mail.helo);
+    line!(t, " Smtp server connection timeout = {}", mail.connect_timeout.as_secs());
+    line!(t, " Email notification from = {}", mail.from);
+    line!(t, " Email notification to:");
+    for to in &mail.to {
+        line!(t, "   {to}");
+    }
+}
+
+fn reload(daemon: &Daemon, t: &mut String) {
+    match &daemon.reload_check {
+        None => {
+            line!(t, " No test config before reload");
+        }
+        Some(check) => {
+            let log = check.log.as_ref().map_or_else(|| "/dev/null".to_owned(), |p| p.display().to_string());
+            line!(t, " Test config before reload, log to {log}");
+        }
+    }
+    if let Some(path) = &daemon.reload_time_file {
+        let repeat = if daemon.reload_repeat { " (repeat)" } else { "" };
+        line!(t, " Reload time file = {}{repeat}", path.display());
+        line!(t, " No reload scheduled");
+    }
+    if let Some(file) = &daemon.reload_file {
+        let path =
+            file.path.as_ref().map_or_else(|| "keepalived.reload".to_owned(), |p| p.display().to_string());
+        line!(t, " Reload_file = {path}");
+    }
+}
+
+fn fifos(daemon: &Daemon, reader: Reader, t: &mut String) {
+    for (name, fifo) in [("Global", &daemon.fifo), ("VRRP", &daemon.vrrp_fifo)] {
+        let Some(Fifo { path, user, script }) = fifo else { continue };
+        line!(t, " {name} notify fifo = {}, uid:gid {}:{}", path.display(), user.uid, user.gid);
+        if let Some(script) = script {
+            let mut script = script.clone();
+            if reader == Reader::Vrrp {
+                script.argv.push(path.clone().into_os_string());
+            }
+            line!(t, " {name} notify fifo script = {}", command(&script));
+        }
+    }
+    line!(t, " FIFO write vrrp states on reload = {}", daemon.fifo_states_on_reload);
+    line!(t, " VRRP notify priority changes = {}", daemon.notify_priority_changes);
+}
+
+fn vrrp(global: &GlobalDefs, reader: Reader, t: &mut String) {
+    let own: &Inherited = &global.daemon.inherited;
+    let delay = own.garp_delay.unwrap_or(5);
+    let repeat = own.garp_repeat.unwrap_or(5);
+    // The parent does not inherit.
+    let unset = |value: u32| if reader == Reader::Parent { u32::MAX } else { value };
+    line!(t, " VRRP IPv4 mcast group = {}", global.mcast_group4);
+    line!(t, " VRRP IPv6 mcast group = {}", global.mcast_group6);
+    line!(t, " Gratuitous ARP delay = {delay}");
+    line!(t, " Gratuitous ARP repeat = {repeat}");
+    line!(t, " Gratuitous ARP refresh timer = {}", own.garp_refresh.unwrap_or(0));
+    line!(t, " Gratuitous ARP refresh repeat = {}", own.garp_refresh_repeat.unwrap_or(1));
+    line!(t, " Gratuitous ARP lower priority delay = {}", own.garp_lower_prio_delay.unwrap_or(unset(delay)));
+    line!(
+        t,
+        " Gratuitous ARP lower priority repeat = {}",
+        own.garp_lower_prio_repeat.unwrap_or(unset(repeat))
+    );
+    line!(t, " Num adverts before down = {}", own.down_timer_adverts.unwrap_or(3));
+    line!(t, " Gratuitous ARP for each secondary VMAC = 0s");
+    line!(t, " Send advert after receive lower priority advert = {}", !own.lower_prio_no_advert);
+    line!(t, " Send advert after receive higher priority advert = {}", own.higher_prio_send_advert);
+    line!(t, " Gratuitous ARP interval = {:.6}", global.garp_interval.unwrap_or_default().as_secs_f64());
+    line!(t, " Gratuitous NA interval = {:.6}", global.gna_interval.unwrap_or_default().as_secs_f64());
+    line!(t, " VRRP default protocol version = {}", own.version.unwrap_or(2));
+    line!(t, " nftables without counters");
+    line!(t, " VRRP check unicast_src = {}", own.check_unicast_src);
+    line!(t, " VRRP skip check advert addresses = {}", own.skip_check_adv_addr);
+    line!(t, " VRRP strict mode = false");
+}
+
+fn scheduling(global: &GlobalDefs, t: &mut String) {
+    line!(t, " Max auto priority = {}", global.max_auto_priority.unwrap_or(0));
+    line!(t, " Min auto priority delay = {} usecs", global.min_auto_priority_delay.as_micros());
+    line!(t, " VRRP process priority = {}", global.vrrp_nice.unwrap_or(0));
+    line!(t, " VRRP don't swap = {}", global.vrrp_no_swap);
+    line!(t, " VRRP realtime priority = {}", global.vrrp_rt_priority.unwrap_or(0));
+    if !global.vrrp_processors.is_empty() {
+        let list: Vec<String> = global.vrrp_processors.iter().map(ToString::to_string).collect();
+        line!(t, " VRRP CPU Affinity = {}", list.join(" "));
+    }
+    line!(t, " VRRP realtime limit = {}", global.vrrp_rlimit_rttime);
+    for process in ["Checker", "BFD"] {
+        line!(t, " {process} process priority = 0\n {process} don't swap = false");
+        line!(t, " {process} realtime priority = 0\n {process} realtime limit = 10000");
+    }
+    t.push_str(
+        " SNMP vrrp disabled\n SNMP checker disabled\n SNMP RFCv2 disabled\n SNMP RFCv3 disabled\n \
+         SNMP traps disabled\n SNMP socket = default (unix:/var/agentx/master)\n \
+         SNMP VS stats update interval = 5.000000\n SNMP RS stats update interval = 5.000000\n \
+         DBus disabled\n DBus service name = \n DBus no interface name = none\n",
+    );
+}
+
+fn tail(global: &GlobalDefs, t: &mut String) {
+    let daemon = &global.daemon;
+    line!(t, " Script security {}", if global.script_security { "enabled" } else { "disabled" });
+    let user = global.script_user.unwrap_or_default();
+    line!(t, " Default script uid:gid {}:{}", user.uid, user.gid);
+    let (bytes, force) = daemon.process_monitor_buffer.unwrap_or_default();
+    for name in [
+        "vrrp_netlink_cmd",
+        "vrrp_netlink_monitor",
+        "process_monitor",
+        "lvs_netlink_cmd",
+        "lvs_netlink_monitor",
+    ] {
+        let (bytes, force) = if name == "process_monitor" { (bytes, force) } else { (0, false) };
+        line!(t, " {name}_rcv_bufs = {bytes}\n {name}_rcv_bufs_force = {}", u8::from(force));
+    }
+    line!(t, " rs_init_notifies = 0\n no_checker_emails = 0\n rx_bufs_multiples = 3");
+    line!(t, " umask = 0{:o}", daemon.umask.unwrap_or(0o177));
+    if !global.startup_delay.is_zero() {
+        line!(t, " vrrp_startup_delay = {}", global.startup_delay.as_secs_f64());
+    }
+    if global.log_unknown_vrids {
+        line!(t, " log_unknown_vrids");
+    }
+    line!(t, " json_version {}", daemon.dumps.json_version);
+    line!(t, " iproute usr directory /usr/share/iproute2\n iproute etc directory /etc/iproute2");
+    for (name, file) in
+        [("state", &daemon.dumps.state), ("stats", &daemon.dumps.stats), ("json", &daemon.dumps.json)]
+    {
+        if let Some(file) = file {
+            line!(t, " {name} dump file {file}");
+        }
+    }
+}
+
+/// Words in quotes, then the user.
+fn command(command: &Command) -> String {
+    format!("{}, uid:gid {}:{}", super::data::quoted_command(command), command.user.uid, command.user.gid)
+}
+
+fn yes(on: bool) -> &'static str {
+    if on { "yes" } else { "no" }
+}
