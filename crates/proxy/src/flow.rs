@@ -73,6 +73,8 @@ pub(crate) struct Flow {
     /// The payload goes nowhere: a body that is read only to get to the next message.
     discard: bool,
     waits: Waits,
+    /// The sink's sending direction ends with the body.
+    last: bool,
     /// Payload bytes decoded so far.
     pub(crate) payload_total: u64,
     /// What the end of a chunked body and its trailers count, once received.
@@ -105,6 +107,7 @@ impl Flow {
             failure: None,
             discard: false,
             waits: Waits::default(),
+            last: false,
             payload_total: 0,
             trailer_total: 0,
             read_at: now_ms,
@@ -149,11 +152,17 @@ impl Flow {
         self.chunked = chunked;
     }
 
+    /// The sink's sending direction ends with the body: the kernel may send the last bytes together with the end.
+    pub(crate) fn set_last(&mut self, last: bool) {
+        self.last = last;
+    }
+
     /// The message is over; what follows on the connection is opaque.
     pub(crate) fn become_tunnel(&mut self) {
         self.decoder = Decoder::new(Framing::UntilClose);
         self.chunked = false;
         self.ended = false;
+        self.last = false;
     }
 
     /// A flow that is over and holds nothing.
@@ -351,7 +360,8 @@ impl Flow {
                     used += 1;
                 }
             }
-            let mut n = match sink.poll_write(cx, parts.get(..used).unwrap_or_default()) {
+            let last = self.last && self.ended;
+            let mut n = match sink.poll_write(cx, parts.get(..used).unwrap_or_default(), last) {
                 Poll::Ready(Ok(n)) => n,
                 Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
                 Poll::Pending => {

@@ -19,6 +19,7 @@ mod process;
 mod rule_run;
 pub mod service;
 mod session;
+mod socket;
 pub mod state;
 mod stream;
 pub mod streams;

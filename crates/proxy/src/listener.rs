@@ -11,13 +11,14 @@ use crate::thread::Thread;
 use crate::transport::Transport;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd as _;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener};
+use sys::watched::WatchedListener;
+use tokio::net::UnixListener;
 
 /// How long a listener rests when the process is out of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -28,7 +29,7 @@ pub(crate) fn start(thread: &Rc<Thread>, bound: BoundListener) {
     let Some(mut front) = Front::new(thread, index, bind) else { return };
     front.listener_descriptor = bound.socket.as_raw_fd();
     let front = Rc::new(front);
-    let socket = match Socket::new(bound) {
+    let socket = match Socket::new(bound, front.proxy.options.clitcpka) {
         Ok(socket) => socket,
         Err(error) => {
             sys::messages::alert(format!(
@@ -44,18 +45,23 @@ pub(crate) fn start(thread: &Rc<Thread>, bound: BoundListener) {
 }
 
 enum Socket {
-    Tcp(TcpListener, Option<SocketAddr>),
+    Tcp(WatchedListener, Option<SocketAddr>),
     Unix(UnixListener),
 }
 
 impl Socket {
-    fn new(bound: BoundListener) -> io::Result<Self> {
+    /// `keepalive`: accepted connections have it (`option clitcpka`).
+    fn new(bound: BoundListener, keepalive: bool) -> io::Result<Self> {
         match bound.transport {
             Kind::Tcp4 | Kind::Tcp6 => {
-                let listener = TcpListener::from_std(std::net::TcpListener::from(bound.socket))?;
+                let options = socket2::SockRef::from(&bound.socket);
+                // Connections inherit both. Small writes of ours are whole messages: they must not wait for an acknowledgement.
+                options.set_tcp_nodelay(true)?;
+                options.set_keepalive(keepalive)?;
+                let listener = TcpListener::from(bound.socket);
                 // A socket bound to one address needs no system call to know a connection's destination.
                 let local = listener.local_addr().ok().filter(|address| !address.ip().is_unspecified());
-                Ok(Self::Tcp(listener, local))
+                Ok(Self::Tcp(WatchedListener::new(listener)?, local))
             }
             Kind::Unix => {
                 Ok(Self::Unix(UnixListener::from_std(std::os::unix::net::UnixListener::from(bound.socket))?))
@@ -70,21 +76,16 @@ impl Socket {
     /// The same socket with a fresh registration at the runtime.
     fn registered_again(self) -> io::Result<Self> {
         Ok(match self {
-            Self::Tcp(listener, local) => Self::Tcp(TcpListener::from_std(listener.into_std()?)?, local),
+            Self::Tcp(listener, local) => Self::Tcp(WatchedListener::new(listener.into_inner())?, local),
             Self::Unix(listener) => Self::Unix(UnixListener::from_std(listener.into_std()?)?),
         })
     }
 
-    fn poll_accept(&self, cx: &mut Context<'_>, keepalive: bool) -> Poll<io::Result<Accepted>> {
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         match self {
             Self::Tcp(listener, local) => listener.poll_accept(cx).map_ok(|(io, src)| {
-                // Small writes of ours are whole messages: they must not wait for an acknowledgement.
-                let _ = io.set_nodelay(true);
-                if keepalive {
-                    let _ = socket2::SockRef::from(&io).set_keepalive(true);
-                }
                 let dst = local.or_else(|| io.local_addr().ok());
-                Accepted { io: Transport::Tcp(io), src: Some(src), dst }
+                Accepted { io: Transport::Tcp(crate::socket::Socket::accepted(io)), src, dst }
             }),
             Self::Unix(listener) => listener.poll_accept(cx).map_ok(|(io, _)| Accepted {
                 io: Transport::Unix(io),
@@ -105,7 +106,6 @@ pub(crate) struct Accepted {
 
 async fn accept(front: Rc<Front>, mut socket: Socket, gate: Rc<Gate>) {
     let batch = front.thread.world.config.global.maxaccept.max(1);
-    let keepalive = front.proxy.options.clitcpka;
     let mut pauses = gate.pauses();
     loop {
         if !gate.open().await {
@@ -134,7 +134,7 @@ async fn accept(front: Rc<Front>, mut socket: Socket, gate: Rc<Gate>) {
                 if gate.poll(cx) != GateState::Open {
                     return Poll::Ready(None);
                 }
-                match socket.poll_accept(cx, keepalive) {
+                match socket.poll_accept(cx) {
                     Poll::Pending if turn > 0 => Poll::Ready(None),
                     Poll::Pending => Poll::Pending,
                     Poll::Ready(accepted) => Poll::Ready(Some(accepted)),

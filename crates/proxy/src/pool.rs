@@ -24,9 +24,18 @@ pub(crate) struct ServerConnection {
     pub(crate) address: Option<SocketAddr>,
     /// Counts it among those in use; none while it is idle.
     pub(crate) usage: Option<Usage>,
-    /// The server has closed its side, or the exchange is over: an ordinary close is right. Else the server must not take what it
-    /// got for a whole request.
+    /// The server has closed its side: an ordinary close is right. Else the close is a reset: the server must not take what it got for
+    /// a whole request, and a connection between requests is gone at once on both sides, without an address that rests in TIME_WAIT.
     pub(crate) clean: bool,
+}
+
+impl ServerConnection {
+    /// Whether the server has neither sent anything nor closed.
+    fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
+        let silent = self.io.is_silent(cx);
+        self.clean |= !silent;
+        silent
+    }
 }
 
 impl Drop for ServerConnection {
@@ -132,10 +141,9 @@ impl Pool {
                 }
             };
             let mut connection = found?;
-            let alive = connection.io.is_silent(&mut Context::from_waker(Waker::noop()));
+            let alive = connection.is_silent(&mut Context::from_waker(Waker::noop()));
             if alive && connection.address == address {
                 connection.reused = true;
-                connection.clean = false;
                 of.enter();
                 connection.usage = Some(Usage { servers: Rc::clone(&self.servers), at: server.at });
                 server.idle.set(self.thread, of.idle.len(), of.safe.len());
@@ -155,7 +163,6 @@ impl Pool {
     /// Keeps a connection that was in use for later requests, unless there are enough.
     pub(crate) fn give(&self, server: &ServerState, mut connection: ServerConnection, now_ms: u64) {
         connection.usage = None;
-        connection.clean = true;
         let mut servers = self.servers.borrow_mut();
         let Some(of) = entry(&mut servers, server.at) else { return };
         let total = of.used + 1 + of.kept();
@@ -168,7 +175,7 @@ impl Pool {
         }
         let waker = self.reaper.borrow();
         let mut cx = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
-        if !connection.io.is_silent(&mut cx) {
+        if !connection.is_silent(&mut cx) {
             return;
         }
         if of.purge_at == 0 {
@@ -183,7 +190,7 @@ impl Pool {
         *self.reaper.borrow_mut() = Some(cx.waker().clone());
         self.each(world, |server, of| {
             for list in [&mut of.safe, &mut of.idle] {
-                list.retain_mut(|connection| connection.io.is_silent(cx));
+                list.retain_mut(|connection| connection.is_silent(cx));
             }
             server.idle.set(self.thread, of.idle.len(), of.safe.len());
         });

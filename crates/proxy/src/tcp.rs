@@ -6,6 +6,8 @@ use crate::stream::Stream;
 /// Serves a TCP connection to its end.
 pub(crate) async fn serve(session: &mut Session) {
     let mut view = session.view();
-    Stream::tcp(session, &mut view).run_tcp().await;
+    let mut stream = Stream::tcp(session, &mut view);
+    stream.run_tcp().await;
+    stream.retire();
     session.take_back(view);
 }

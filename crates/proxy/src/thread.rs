@@ -11,16 +11,42 @@ use crate::streams::Streams;
 use crate::timers::{Kill, Timers};
 use crate::worker::{Command, Control};
 use http1::Head;
+use log_format::LogData;
+use rules::Effects;
+use sample::StreamView;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-/// Heads that are kept for the next message.
-const KEPT_HEADS: usize = 64;
-/// A head that grew beyond this is not kept.
-const KEPT_HEAD_SIZE: usize = 8 * 1024;
+/// Records and texts that are kept for the next stream.
+const KEPT: usize = 128;
+/// A head or text that grew beyond this is not kept.
+const KEPT_SIZE: usize = 8 * 1024;
+
+/// Boxes that are used again: what a stream keeps of its exchange is too big to be moved about and too short-lived to be allocated
+/// each time.
+struct Shelf<T>(RefCell<Vec<Box<T>>>);
+
+impl<T: Default> Shelf<T> {
+    fn take(&self) -> Box<T> {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    fn give(&self, used: Box<T>) {
+        let mut free = self.0.borrow_mut();
+        if free.len() < KEPT {
+            free.push(used);
+        }
+    }
+}
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
 
 /// See the module.
 pub(crate) struct Thread {
@@ -37,7 +63,10 @@ pub(crate) struct Thread {
     pub(crate) scratch: RefCell<Vec<u8>>,
     /// The accept loops' gates, by frontend.
     gates: RefCell<Vec<(u32, Rc<Gate>)>>,
-    heads: RefCell<Vec<Head>>,
+    heads: Shelf<Head>,
+    logs: Shelf<LogData>,
+    views: Shelf<StreamView>,
+    effects: Shelf<Effects>,
     texts: RefCell<Vec<Vec<u8>>>,
     /// Client connections of this thread.
     connections: Cell<usize>,
@@ -59,7 +88,10 @@ impl Thread {
             env: Env::new(Arc::clone(&process), index),
             scratch: RefCell::default(),
             gates: RefCell::default(),
-            heads: RefCell::default(),
+            heads: Shelf::default(),
+            logs: Shelf::default(),
+            views: Shelf::default(),
+            effects: Shelf::default(),
             texts: RefCell::default(),
             connections: Cell::new(0),
             stopping: Cell::new(false),
@@ -71,17 +103,39 @@ impl Thread {
     }
 
     /// An empty head, perhaps with memory.
-    pub(crate) fn take_head(&self) -> Head {
-        self.heads.borrow_mut().pop().unwrap_or_default()
+    pub(crate) fn take_head(&self) -> Box<Head> {
+        self.heads.take()
     }
 
     /// Gives a head's memory back.
-    pub(crate) fn give_head(&self, mut head: Head) {
-        let mut heads = self.heads.borrow_mut();
-        if heads.len() < KEPT_HEADS && head.capacity() <= KEPT_HEAD_SIZE && head.capacity() > 0 {
+    pub(crate) fn give_head(&self, mut head: Box<Head>) {
+        if head.capacity() <= KEPT_SIZE {
             head.clear();
-            heads.push(head);
+            self.heads.give(head);
         }
+    }
+
+    /// Empty records for a stream.
+    pub(crate) fn take_records(&self) -> (Box<LogData>, Box<StreamView>, Box<Effects>) {
+        (self.logs.take(), self.views.take(), self.effects.take())
+    }
+
+    /// Takes a stream's records back.
+    pub(crate) fn give_records(
+        &self,
+        mut log: Box<LogData>,
+        mut view: Box<StreamView>,
+        mut effects: Box<Effects>,
+    ) {
+        if let Some(line) = view.request_line.take() {
+            self.give_text(line.into_text());
+        }
+        *log = LogData::default();
+        view.clear();
+        *effects = Effects::default();
+        self.logs.give(log);
+        self.views.give(view);
+        self.effects.give(effects);
     }
 
     /// An empty text, perhaps with memory.
@@ -92,7 +146,7 @@ impl Thread {
     /// Gives a text's memory back.
     pub(crate) fn give_text(&self, mut text: Vec<u8>) {
         let mut texts = self.texts.borrow_mut();
-        if texts.len() < KEPT_HEADS && (1..=KEPT_HEAD_SIZE).contains(&text.capacity()) {
+        if texts.len() < KEPT && (1..=KEPT_SIZE).contains(&text.capacity()) {
             text.clear();
             texts.push(text);
         }

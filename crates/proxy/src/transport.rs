@@ -1,17 +1,18 @@
 //! The byte transports under a session or a server connection: TCP and Unix stream sockets. TLS will be one more.
 
 use crate::buffer::Buffer;
+use crate::socket::Socket;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 
 /// A connected stream socket.
 #[derive(Debug)]
 pub(crate) enum Transport {
-    Tcp(TcpStream),
+    Tcp(Socket),
     Unix(UnixStream),
 }
 
@@ -21,26 +22,29 @@ impl Transport {
     /// A read that does not fill the room clears the readiness, so that the next call makes no system call before the kernel
     /// announces more.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut Buffer) -> Poll<io::Result<usize>> {
-        let mut room = ReadBuf::new(buffer.room());
-        match self {
-            Self::Tcp(io) => ready!(Pin::new(io).poll_read(cx, &mut room))?,
-            Self::Unix(io) => ready!(Pin::new(io).poll_read(cx, &mut room))?,
-        }
-        let n = room.filled().len();
+        let n = match self {
+            Self::Tcp(io) => ready!(io.poll_read(cx, buffer.room()))?,
+            Self::Unix(io) => {
+                let mut room = ReadBuf::new(buffer.room());
+                ready!(Pin::new(io).poll_read(cx, &mut room))?;
+                room.filled().len()
+            }
+        };
         buffer.fill(n);
         Poll::Ready(Ok(n))
     }
 
-    /// Writes from several slices in one call.
+    /// Writes from several slices in one call. `last` tells that the connection's sending direction ends once these bytes are
+    /// written: the kernel may then keep them until it does, and send them together with the end.
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
+        last: bool,
     ) -> Poll<io::Result<usize>> {
         match (self, parts) {
-            (Self::Tcp(io), [one]) => Pin::new(io).poll_write(cx, one),
+            (Self::Tcp(io), _) => io.poll_write(cx, parts, last),
             (Self::Unix(io), [one]) => Pin::new(io).poll_write(cx, one),
-            (Self::Tcp(io), _) => Pin::new(io).poll_write_vectored(cx, parts),
             (Self::Unix(io), _) => Pin::new(io).poll_write_vectored(cx, parts),
         }
     }
@@ -55,21 +59,26 @@ impl Transport {
 
     /// Ends the sending direction.
     pub(crate) fn shut_down_write(&self) {
-        let socket = socket2::SockRef::from(self);
-        // The peer may be gone already; there is nothing left to tell it then.
-        let _ = socket.shutdown(std::net::Shutdown::Write);
+        match self {
+            Self::Tcp(io) => io.shut_down_write(),
+            // The peer may be gone already; there is nothing left to tell it then.
+            Self::Unix(io) => drop(socket2::SockRef::from(io).shutdown(std::net::Shutdown::Write)),
+        }
     }
 
     /// Waits until the socket can be read without reading: what a connection without a buffer does.
-    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Tcp(io) => io.poll_read_ready(cx),
+            Self::Tcp(io) => io.poll_readable(cx),
             Self::Unix(io) => io.poll_read_ready(cx),
         }
     }
 
     /// Makes the following close a reset, which drops what the kernel still holds.
     pub(crate) fn reset_on_close(&self) {
+        if let Self::Tcp(io) = self {
+            io.forget_held();
+        }
         let _ = socket2::SockRef::from(self).set_linger(Some(std::time::Duration::ZERO));
     }
 
@@ -78,7 +87,7 @@ impl Transport {
     pub(crate) fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
             let announced = match self {
-                Self::Tcp(io) => io.poll_read_ready(cx).is_ready(),
+                Self::Tcp(io) => io.poll_readable(cx).is_ready(),
                 Self::Unix(io) => io.poll_read_ready(cx).is_ready(),
             };
             if !announced {
@@ -86,7 +95,10 @@ impl Transport {
             }
             let mut probe = [0u8; 1];
             let read = match self {
-                Self::Tcp(io) => io.try_read(&mut probe),
+                Self::Tcp(io) => match io.poll_read(cx, &mut probe) {
+                    Poll::Pending => continue,
+                    Poll::Ready(read) => read,
+                },
                 Self::Unix(io) => io.try_read(&mut probe),
             };
             // The announcement may be older than the last read: asking clears it.

@@ -375,9 +375,14 @@ impl ThreadStart {
 /// Events taken from the kernel at a time: the reference's `tune.maxpollevents`, as `-vv` says.
 const MAX_POLL_EVENTS: usize = 200;
 
+/// Most turns of tasks between two looks at the kernel: each event of a full batch and the turns that follow from it.
+const TURNS: u32 = 2 * MAX_POLL_EVENTS as u32;
+
 fn local_runtime() -> io::Result<LocalRuntime> {
     Builder::new_current_thread()
         .enable_all()
         .max_io_events_per_tick(MAX_POLL_EVENTS)
+        // The kernel is asked again when what it announced is done, at the latest after so many turns.
+        .event_interval(TURNS)
         .build_local(LocalOptions::default())
 }

@@ -41,7 +41,14 @@ impl RequestLine {
     /// Keeps `METHOD URI VERSION`, cut after `limit` bytes (the reference's `tune.http.logurilen` less one: 1023 by default).
     #[must_use]
     pub fn new(method: &[u8], uri: &[u8], version: &[u8], limit: usize) -> Self {
-        let mut text = Vec::with_capacity((method.len() + uri.len() + version.len() + 2).min(limit));
+        Self::in_text(Vec::new(), method, uri, version, limit)
+    }
+
+    /// The same in memory that is there already.
+    #[must_use]
+    pub fn in_text(mut text: Vec<u8>, method: &[u8], uri: &[u8], version: &[u8], limit: usize) -> Self {
+        text.clear();
+        text.reserve(method.len() + uri.len() + version.len() + 2);
         text.extend_from_slice(method);
         text.push(b' ');
         text.extend_from_slice(uri);
@@ -49,6 +56,12 @@ impl RequestLine {
         text.extend_from_slice(version);
         text.truncate(limit);
         Self { method: method.len().min(limit), uri: uri.len(), text }
+    }
+
+    /// The memory, for another line.
+    #[must_use]
+    pub fn into_text(self) -> Vec<u8> {
+        self.text
     }
 
     /// The whole line.
@@ -137,6 +150,15 @@ pub struct StreamView {
     pub server_addresses: Option<(SocketAddr, SocketAddr)>,
     /// File and line of the last final rule (`last_rule_file`, `last_rule_line`).
     pub last_rule: Option<(Arc<str>, u32)>,
+}
+
+impl StreamView {
+    /// Forgets everything but the memory.
+    pub fn clear(&mut self) {
+        let mut response_version = std::mem::take(&mut self.response_version);
+        response_version.clear();
+        *self = Self { response_version, ..Self::default() };
+    }
 }
 
 /// What is outside of the stream: process and proxies. The shell implements it. The methods with a body have a value that makes

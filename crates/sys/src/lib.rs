@@ -20,3 +20,4 @@ pub mod signals;
 pub mod socket;
 pub mod socket_options;
 pub mod syslog;
+pub mod watched;

@@ -9,6 +9,7 @@ use crate::stream::{Ended, Stream};
 use crate::timers::{Kill, NEVER, Ring, after};
 use http1::{Decoder, Facts, Head, Refusal, parse_request};
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::Poll;
 
 /// How the wait for a request ended.
@@ -23,6 +24,8 @@ enum Arrival {
     TimedOut,
     /// The connection is to end without a word.
     Quit,
+    /// Nothing has arrived yet: the wait goes on without a buffer.
+    Nothing,
 }
 
 /// Serves requests until nothing more of the client is buffered.
@@ -47,8 +50,10 @@ pub(crate) async fn serve(session: &mut Session) -> After {
                 }
                 buffer.consume(facts.size);
                 let body = Flow::new(facts.framing, buffer, Vec::new(), 0);
-                let stream = Stream::new(session, &mut view, head, facts, body, idle_ms);
-                match stream.run().await {
+                let mut stream = Stream::new(session, &mut view, head, facts, body, idle_ms);
+                let ended = pin!(stream.run()).await;
+                stream.retire();
+                match ended {
                     Ended::Keep(rest) => {
                         session.requests += 1;
                         session.restart_clock(crate::clock::now_ms());
@@ -65,6 +70,7 @@ pub(crate) async fn serve(session: &mut Session) -> After {
                 }
             }
             Arrival::Quit => break After::Close,
+            Arrival::Nothing => break After::Idle,
             Arrival::Refused(refusal) => {
                 refuse::malformed(session, &view, &buffer, refusal, idle(session, first_byte_ms)).await;
                 break After::Close;
@@ -134,7 +140,8 @@ async fn read_head(
                     cx.waker().wake_by_ref();
                     Poll::Pending
                 }
-                Poll::Ready(ring) => Poll::Ready(Err(ring)),
+                Poll::Ready(ring) => Poll::Ready(Err(Some(ring))),
+                Poll::Pending if waiting_for_first => Poll::Ready(Err(None)),
                 Poll::Pending => Poll::Pending,
             }
         })
@@ -145,8 +152,9 @@ async fn read_head(
                 last_read_ms = crate::clock::now_ms();
                 first_byte_ms.get_or_insert(last_read_ms);
             }
-            Err(Ring::Deadline) => return Arrival::TimedOut,
-            Err(Ring::Kill(_)) => return Arrival::Quit,
+            Err(None) => return Arrival::Nothing,
+            Err(Some(Ring::Deadline)) => return Arrival::TimedOut,
+            Err(Some(Ring::Kill(_))) => return Arrival::Quit,
         }
     }
 }

@@ -102,7 +102,7 @@ async fn answer(session: &mut Session, status: u16) -> bool {
     let mut at = 0;
     poll_fn(|cx| {
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            match session.io.poll_write(cx, &[IoSlice::new(rest)]) {
+            match session.io.poll_write(cx, &[IoSlice::new(rest)], false) {
                 Poll::Ready(Ok(n)) if n > 0 => at += n,
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => return session.alarm.poll(cx).map(|_| ()),

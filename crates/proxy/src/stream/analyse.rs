@@ -20,7 +20,8 @@ impl Stream<'_> {
             return self.malformed_body(error);
         }
         self.content_rules(&proxy)?;
-        self.view.request_line = Some(RequestLine::new(
+        self.view.request_line = Some(RequestLine::in_text(
+            self.front.thread.take_text(),
             self.request.method(),
             self.request.uri(),
             self.request.received_version_text(),
@@ -77,7 +78,7 @@ impl Stream<'_> {
         let cx = sample::Cx {
             session: self.session,
             stream: &self.view,
-            request: self.http.then_some(&self.request),
+            request: self.http.then_some(&*self.request),
             response: None,
             request_payload: self.flow.pending_payload(),
             response_payload: &[],
@@ -163,7 +164,7 @@ impl Stream<'_> {
         let cx = sample::Cx {
             session: self.session,
             stream: &self.view,
-            request: self.http.then_some(&self.request),
+            request: self.http.then_some(&*self.request),
             response: None,
             request_payload: self.flow.pending_payload(),
             response_payload: &[],
@@ -214,7 +215,7 @@ impl Stream<'_> {
                 let cx = sample::Cx {
                     session: self.session,
                     stream: &self.view,
-                    request: Some(&self.request),
+                    request: Some(&*self.request),
                     response: None,
                     request_payload: &[],
                     response_payload: &[],

@@ -112,7 +112,7 @@ impl Stream<'_> {
             let outcome = backend.assign(&AssignInput {
                 thread: self.front.thread.index,
                 now_ms: self.now_ms(),
-                request: self.http.then_some(&self.request),
+                request: self.http.then_some(&*self.request),
                 src: self.session.src.map(|src| src.ip()),
                 payload: self.flow.pending_payload(),
                 wanted: self.wanted,

@@ -120,7 +120,7 @@ impl Stream<'_> {
         let mut at = 0;
         let written: Result<io::Result<()>, Ring> = poll_fn(|cx| {
             while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-                match self.client.poll_write(cx, &[IoSlice::new(rest)]) {
+                match self.client.poll_write(cx, &[IoSlice::new(rest)], false) {
                     Poll::Ready(Ok(n)) if n > 0 => at += n,
                     Poll::Ready(Ok(_)) => return Poll::Ready(Ok(Err(io::ErrorKind::WriteZero.into()))),
                     Poll::Ready(Err(error)) => return Poll::Ready(Ok(Err(error))),

@@ -2,12 +2,14 @@
 
 use super::Stream;
 use crate::pool::ServerConnection;
+use crate::socket::Socket;
 use crate::state::ServerState;
 use crate::transport::Transport;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::linux::net::SocketAddrExt as _;
-use tokio::net::{TcpSocket, TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use units::Address;
 
 /// What is needed to open a connection, taken from the stream so that the waiting future borrows nothing of it.
@@ -83,17 +85,27 @@ impl Target {
         })
     }
 
-    async fn tcp(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-        socket.set_nodelay(true)?;
+    async fn tcp(&self, address: SocketAddr) -> io::Result<Socket> {
+        let socket = socket2::Socket::new(
+            socket2::Domain::for_address(address),
+            socket2::Type::STREAM.nonblocking().cloexec(),
+            Some(socket2::Protocol::TCP),
+        )?;
+        socket.set_tcp_nodelay(true)?;
         if self.keepalive {
             socket.set_keepalive(true)?;
         }
         if let Some(source) = self.source {
-            socket.set_reuseaddr(true)?;
-            socket.bind(source)?;
+            socket.set_reuse_address(true)?;
+            socket.bind(&source.into())?;
         }
-        socket.connect(address).await
+        match socket.connect(&address.into()) {
+            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+            _ => {}
+        }
+        let mut socket = Socket::connecting(socket.into());
+        poll_fn(|cx| socket.poll_connected(cx)).await?;
+        Ok(socket)
     }
 }
 

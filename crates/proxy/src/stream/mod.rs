@@ -79,14 +79,14 @@ pub(crate) struct Stream<'s> {
     first: bool,
     /// Whether messages are HTTP.
     http: bool,
-    request: Head,
+    request: Box<Head>,
     facts: Facts,
     /// The request's body; all of the client's bytes in TCP.
     flow: Flow,
-    response: Head,
-    view: StreamView,
-    log: LogData,
-    effects: Effects,
+    response: Box<Head>,
+    view: Box<StreamView>,
+    log: Box<LogData>,
+    effects: Box<Effects>,
     backend: Option<Arc<BackendState>>,
     /// Counts the stream on the backend.
     entered: Option<Entered>,
@@ -101,6 +101,8 @@ pub(crate) struct Stream<'s> {
     side: ServerSide,
     /// Number of its record among the thread's streams.
     record: u32,
+    /// Takes the record away when the stream ends.
+    _listed: Listed,
     /// Whether the client connection must close after the response.
     close: bool,
     /// Size of the request's head as received, as logs count it.
@@ -121,42 +123,35 @@ pub(crate) struct Stream<'s> {
 impl<'s> Stream<'s> {
     /// An exchange for a parsed request. `body` holds what the client sent after the head; `idle_ms` is the time from the origin to
     /// the first byte.
+    #[inline]
     pub(crate) fn new(
         session: &'s mut Session,
         view: &'s mut SessionView,
-        request: Head,
+        request: Box<Head>,
         facts: Facts,
         body: Flow,
         idle_ms: u64,
     ) -> Self {
-        let mut stream = Self::start(session, view, request, facts, body, true);
-        stream.log.timers.idle = Some(idle_ms);
-        stream.counted_bytes_in = facts.counted_size;
-        stream.close = facts.close
-            || facts.ambiguous
-            || (stream.request.version() == Version::Http10 && !facts.keep_alive);
-        stream.view.request_at_us = stream.session.accepted_at_us + idle_ms * 1000;
-        stream.show_request();
-        stream
+        Self::start(session, view, request, facts, body, Some(idle_ms))
     }
 
     /// A TCP connection.
     pub(crate) fn tcp(session: &'s mut Session, view: &'s mut SessionView) -> Self {
         let buffer = session.carried.take().map_or_else(Buffer::take, |carried| *carried);
         let flow = Flow::new(Framing::UntilClose, buffer, Vec::new(), 0);
-        let mut stream = Self::start(session, view, Head::vacant(), Facts::default(), flow, false);
-        stream.log.timers.idle = Some(0);
-        stream.show_request();
-        stream
+        let head = session.front.thread.take_head();
+        Self::start(session, view, head, Facts::default(), flow, None)
     }
 
+    /// `idle_ms` is none for a TCP connection. The stream is made where it stays: it is too big to be moved once more.
+    #[inline]
     fn start(
         session: &'s mut Session,
         view: &'s mut SessionView,
-        request: Head,
+        request: Box<Head>,
         facts: Facts,
         mut flow: Flow,
-        http: bool,
+        idle_ms: Option<u64>,
     ) -> Self {
         let front = Rc::clone(&session.front);
         let thread = &front.thread;
@@ -176,29 +171,27 @@ impl<'s> Stream<'s> {
             previous_requests: session.requests,
         };
         let record = thread.streams.enter(info, session.alarm.id());
-        let log = LogData {
-            accepted_at_us: session.origin_us,
-            request_captures: front.proxy.captures.request.len(),
-            response_captures: front.proxy.captures.response.len(),
-            ..LogData::default()
-        };
-        let response = thread.take_head();
+        let (mut log, mut stream_view, effects) = thread.take_records();
+        log.accepted_at_us = session.origin_us;
+        log.request_captures = front.proxy.captures.request.len();
+        log.response_captures = front.proxy.captures.response.len();
+        log.timers.idle = Some(idle_ms.unwrap_or(0));
+        stream_view.number = number;
+        stream_view.first_request = session.requests == 0;
+        stream_view.capture_lengths.clone_from(&front.capture_lengths);
+        if let Some(idle_ms) = idle_ms {
+            stream_view.request_at_us = view.accepted_at_us + idle_ms * 1000;
+        }
         Self {
             origin_ms: session.origin_ms,
             first: session.requests == 0,
-            http,
-            request,
+            http: idle_ms.is_some(),
             facts,
             flow,
-            response,
-            view: StreamView {
-                number,
-                first_request: session.requests == 0,
-                capture_lengths: front.capture_lengths.clone(),
-                ..StreamView::default()
-            },
+            response: thread.take_head(),
+            view: stream_view,
             log,
-            effects: Effects::default(),
+            effects,
             backend: None,
             entered: None,
             wanted: None,
@@ -207,14 +200,19 @@ impl<'s> Stream<'s> {
             server: None,
             side: ServerSide::Idle,
             record,
-            close: false,
-            counted_bytes_in: 0,
+            _listed: Listed { front: Rc::clone(&front), record },
+            close: idle_ms.is_some()
+                && (facts.close
+                    || facts.ambiguous
+                    || (request.version() == Version::Http10 && !facts.keep_alive)),
+            counted_bytes_in: facts.counted_size,
             client_gone: false,
             unlogged: false,
             logged: false,
             locally_answered: false,
             cookie: cookie::CookieState::default(),
             server_descriptor: -1,
+            request,
             front,
             session: view,
             client: &mut session.io,
@@ -223,8 +221,18 @@ impl<'s> Stream<'s> {
         }
     }
 
+    /// Gives what is used again back to the thread. A stream that is dropped instead loses only that.
+    #[inline]
+    pub(crate) fn retire(self) {
+        let thread = &self.front.thread;
+        thread.give_head(self.request);
+        thread.give_head(self.response);
+        thread.give_records(self.log, self.view, self.effects);
+    }
+
     /// Serves an HTTP exchange to its end.
-    pub(crate) async fn run(mut self) -> Ended {
+    pub(crate) async fn run(&mut self) -> Ended {
+        self.show_request();
         self.front.count(Stat::Requests, 1);
         let thread = Rc::clone(&self.front.thread);
         thread.process.cumulated_requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -239,7 +247,7 @@ impl<'s> Stream<'s> {
         };
         self.finish();
         let ended = if matches!(ended, AnswerEnd::Drain) { self.drain().await } else { ended };
-        ended.with_rest(&mut self)
+        ended.with_rest(self)
     }
 
     async fn exchange(&mut self) -> Step<()> {
@@ -323,12 +331,15 @@ impl<'s> Stream<'s> {
     }
 }
 
-impl Drop for Stream<'_> {
+/// The stream's record among those of its thread.
+struct Listed {
+    front: Rc<Front>,
+    record: u32,
+}
+
+impl Drop for Listed {
     fn drop(&mut self) {
-        let thread = &self.front.thread;
-        thread.streams.leave(self.record);
-        thread.give_head(std::mem::take(&mut self.request));
-        thread.give_head(std::mem::take(&mut self.response));
+        self.front.thread.streams.leave(self.record);
     }
 }
 

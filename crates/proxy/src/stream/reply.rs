@@ -83,8 +83,7 @@ impl Stream<'_> {
     }
 
     fn load_answer(&mut self, reply: &Reply) {
-        let head = std::mem::replace(&mut self.response, reply.head());
-        self.front.thread.give_head(head);
+        *self.response = reply.head();
     }
 
     /// Reads the rest of the request.

@@ -30,8 +30,8 @@ impl Stream<'_> {
             let mut cx = RuleCx {
                 session: self.session,
                 stream: &self.view,
-                request: has_request.then_some(&mut self.request),
-                response: has_response.then_some(&mut self.response),
+                request: has_request.then_some(&mut *self.request),
+                response: has_response.then_some(&mut *self.response),
                 request_payload: self.flow.pending_payload(),
                 response_payload: &[],
                 complete,

@@ -15,7 +15,8 @@ use std::task::Poll;
 
 impl Stream<'_> {
     /// Serves it to its end.
-    pub(crate) async fn run_tcp(mut self) {
+    pub(crate) async fn run_tcp(&mut self) {
+        self.show_request();
         if let Err(Stop::Vanish) = self.tcp_exchange().await {
             self.alarm.set(after(self.now_ms(), self.client_timeout()));
             if self.client_timeout().is_some() {

@@ -36,8 +36,8 @@ pub(super) fn stream(stream: &mut Stream<'_>) {
     let cx = Cx {
         session: stream.session,
         stream: &stream.view,
-        request: stream.http.then_some(&stream.request),
-        response: stream.http.then_some(&stream.response),
+        request: stream.http.then_some(&*stream.request),
+        response: stream.http.then_some(&*stream.response),
         request_payload: &[],
         response_payload: &[],
         complete: true,

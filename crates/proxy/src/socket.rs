@@ -1,0 +1,148 @@
+//! A TCP connection: how it is read, written and ended with as few system calls as there can be.
+//!
+//! A client's request is often there when its connection is accepted, and a server on the same machine is reached at once: the first
+//! try goes to the kernel, and only what has to wait is registered at the event loop.
+
+use std::cell::Cell;
+use std::io::{self, IoSlice, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::task::{Context, Poll, ready};
+use sys::watched::WatchedStream;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    io: WatchedStream,
+    /// Nothing was read yet, and something may be there.
+    eager: bool,
+    /// The last write found no room.
+    blocked: bool,
+    /// The kernel may hold bytes back until the sending direction ends.
+    held: Cell<bool>,
+}
+
+impl Socket {
+    /// An accepted, non-blocking connection: its first read asks the kernel.
+    pub(crate) fn accepted(stream: TcpStream) -> Self {
+        let mut socket = Self::connecting(stream);
+        socket.eager = true;
+        socket
+    }
+
+    /// A non-blocking connection that was begun: its first read waits for the event loop.
+    pub(crate) fn connecting(stream: TcpStream) -> Self {
+        Self { io: WatchedStream::new(stream), eager: false, blocked: false, held: Cell::new(false) }
+    }
+
+    /// Waits until the connection is made.
+    pub(crate) fn poll_connected(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Within a machine the handshake is over when `connect` returns.
+        if !self.io.is_registered() && self.io.stream().peer_addr().is_ok() {
+            return Poll::Ready(Ok(()));
+        }
+        let (_, stream) = ready!(self.io.poll_write_ready(cx))?;
+        Poll::Ready(stream.take_error()?.map_or(Ok(()), Err))
+    }
+
+    /// Waits until there may be something to read.
+    pub(crate) fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.eager { Poll::Ready(Ok(())) } else { self.io.poll_read_ready(cx).map_ok(drop) }
+    }
+
+    /// Reads what there is. A read that does not fill the room clears the readiness: the kernel announces what comes after it.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+        if std::mem::take(&mut self.eager)
+            && let Some(read) = unless_blocked(self.io.stream().read(room))
+        {
+            return Poll::Ready(read);
+        }
+        loop {
+            let (mut guard, mut stream) = ready!(self.io.poll_read_ready(cx))?;
+            let read = unless_blocked(stream.read(room));
+            if read.as_ref().is_none_or(|read| matches!(read, Ok(n) if (1..room.len()).contains(n))) {
+                guard.clear_ready();
+            }
+            if let Some(read) = read {
+                return Poll::Ready(read);
+            }
+        }
+    }
+
+    /// Writes from several slices in one call. With `last` the kernel may hold the bytes until the sending direction ends.
+    pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+        last: bool,
+    ) -> Poll<io::Result<usize>> {
+        if last {
+            self.held.set(true);
+        }
+        if !self.blocked {
+            if let Some(written) = unless_blocked(send(self.io.stream(), parts, last)) {
+                return Poll::Ready(written);
+            }
+            self.blocked = true;
+        }
+        loop {
+            let (mut guard, stream) = ready!(self.io.poll_write_ready(cx))?;
+            if let Some(written) = unless_blocked(send(stream, parts, last)) {
+                self.blocked = false;
+                return Poll::Ready(written);
+            }
+            guard.clear_ready();
+        }
+    }
+
+    /// The address on this side.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.stream().local_addr()
+    }
+
+    /// Ends the sending direction, with what was held back before the end.
+    pub(crate) fn shut_down_write(&self) {
+        self.held.set(false);
+        // The peer may be gone already; there is nothing left to tell it then.
+        let _ = self.io.stream().shutdown(Shutdown::Write);
+    }
+
+    /// What was held back is not to be sent.
+    pub(crate) fn forget_held(&self) {
+        self.held.set(false);
+    }
+}
+
+fn send(mut stream: &TcpStream, parts: &[IoSlice<'_>], last: bool) -> io::Result<usize> {
+    match parts {
+        _ if last => {
+            let flags = libc::MSG_MORE | libc::MSG_NOSIGNAL;
+            socket2::SockRef::from(stream).send_vectored_with_flags(parts, flags)
+        }
+        [one] => stream.write(one),
+        _ => stream.write_vectored(parts),
+    }
+}
+
+/// None when the call would have had to wait.
+fn unless_blocked(result: io::Result<usize>) -> Option<io::Result<usize>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+        result => Some(result),
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // A close alone would drop what is held back if the peer had sent something that nobody reads.
+        if self.held.get() {
+            self.shut_down_write();
+        }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.io.stream().as_fd()
+    }
+}
