@@ -145,6 +145,9 @@ impl System for Machine {
     fn own_user(&self) -> User {
         User { uid: 0, gid: 0 }
     }
+    fn own_name(&self) -> String {
+        "root".to_owned()
+    }
     fn host_name(&self) -> OsString {
         "machine.example".into()
     }
