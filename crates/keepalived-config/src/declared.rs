@@ -1,6 +1,7 @@
 //! The configuration as written: what each block says, nothing inherited and nothing defaulted.
 
 pub(crate) mod daemon;
+pub(crate) mod tracker;
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -34,7 +35,9 @@ impl Named for Declared {
     /// Only the process that a block is for knows its keyword.
     fn scope_of(&self, keyword: &str) -> Option<Scope> {
         match keyword {
-            "vrrp_script" | "vrrp_instance" | "vrrp_sync_group" | "static_ipaddress" => Some(Scope::Vrrp),
+            "track_file" | "vrrp_track_file" => Some(Scope::Tracking),
+            "vrrp_track_process" | "vrrp_script" | "vrrp_instance" | "vrrp_sync_group"
+            | "static_ipaddress" => Some(Scope::Vrrp),
             _ => Some(Scope::Parent),
         }
     }
@@ -229,6 +232,7 @@ pub(crate) struct InstanceDecl {
     pub(crate) no_virtual_address: bool,
     pub(crate) track_scripts: Vec<TrackedScriptDecl>,
     pub(crate) track_interfaces: Vec<TrackedInterface>,
+    pub(crate) trackers: Vec<tracker::TrackedObjectDecl>,
     pub(crate) dont_track_primary: bool,
     pub(crate) nopreempt: bool,
     pub(crate) preempt_delay: Option<Duration>,
@@ -270,6 +274,7 @@ impl InstanceDecl {
             no_virtual_address: false,
             track_scripts: Vec::new(),
             track_interfaces: Vec::new(),
+            trackers: Vec::new(),
             dont_track_primary: false,
             nopreempt: false,
             preempt_delay: None,
@@ -307,6 +312,7 @@ pub(crate) struct GroupDecl {
     pub(crate) members: Option<Vec<String>>,
     pub(crate) track_scripts: Vec<TrackedScriptDecl>,
     pub(crate) track_interfaces: Vec<TrackedInterface>,
+    pub(crate) trackers: Vec<tracker::TrackedObjectDecl>,
     pub(crate) tracking_weight: bool,
     pub(crate) notify: NotifyDecl,
     pub(crate) smtp_alert: Option<bool>,

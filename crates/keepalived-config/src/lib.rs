@@ -106,18 +106,23 @@ pub fn load(path: &Path, options: &ReadOptions, system: &dyn System) -> Outcome 
         default_user: declared::DefaultUser::Unknown,
         script_security: false,
         scripts: Vec::new(),
+        trackers: Vec::new(),
         default_interface: None,
     };
     registry::apply(&block::top::TABLES, &tree.nodes, &mut declared, &mut cx);
     let (stopped, missing_interface) = (cx.stopped, cx.missing_interface);
+    let trackers = std::mem::take(&mut cx.trackers);
     if tree.missing_closes > 0 && !stopped {
         let text = format!("There are {} missing '}}'s or extra '{{'s", tree.missing_closes);
         messages.push(Scope::Every, Severity::Warning, "missing-brace", None, text);
     }
     let has_vrrp = tree.nodes.iter().any(starts_vrrp);
     let identity = resolve::daemon::identity(&declared.global);
-    let config =
-        if stopped { None } else { resolve::resolve(declared, missing_interface, system, &mut messages) };
+    let config = if stopped {
+        None
+    } else {
+        resolve::resolve(declared, trackers, missing_interface, system, &mut messages)
+    };
     let messages = messages.into_list();
     let refused = messages.iter().any(|m| m.diagnostic.severity == Severity::Alert);
     Outcome { config: config.filter(|_| !refused), has_vrrp, identity, messages, sources, stopped }

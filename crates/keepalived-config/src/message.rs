@@ -15,6 +15,8 @@ pub enum Scope {
     Every,
     /// Only the VRRP child's.
     Vrrp,
+    /// That of the processes that track files: checker and VRRP child.
+    Tracking,
 }
 
 /// A process that reads the configuration.
@@ -52,6 +54,7 @@ impl Message {
             Scope::Parent => reader == Reader::Parent,
             Scope::Every => true,
             Scope::Vrrp => reader == Reader::Vrrp,
+            Scope::Tracking => matches!(reader, Reader::Checker | Reader::Vrrp),
         }
     }
 

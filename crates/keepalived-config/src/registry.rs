@@ -6,6 +6,7 @@
 
 use config_text::{Severity, Span};
 
+use crate::declared::tracker::TrackerDecl;
 use crate::declared::{DefaultUser, TrackedScriptDecl};
 use crate::message::{Messages, Scope};
 use crate::number;
@@ -66,6 +67,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) script_security: bool,
     /// The scripts defined so far, with their weights: what a `track_script` may name.
     pub(crate) scripts: Vec<TrackedScriptDecl>,
+    /// The files and processes defined so far that may be tracked.
+    pub(crate) trackers: Vec<TrackerDecl>,
     /// `default_interface`.
     pub(crate) default_interface: Option<String>,
 }

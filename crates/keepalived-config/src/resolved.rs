@@ -5,12 +5,14 @@
 //! "was it set?" unless the absence means something by itself. Keyword meanings: keepalived.conf(5).
 
 mod daemon;
+mod tracker;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 pub use daemon::{Daemon, Dumps, Fifo, Identity, Inherited, Mail, OneShot, ReloadCheck, ReloadFile};
+pub use tracker::{ParamMatch, TrackFile, TrackProcess, TrackedObject, Tracker, TrackerKind};
 
 /// A whole configuration, ready to run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,6 +23,8 @@ pub struct Config {
     pub instances: Vec<VrrpInstance>,
     /// `vrrp_script` blocks that something tracks, in file order.
     pub scripts: Vec<VrrpScript>,
+    /// `vrrp_track_file` and `vrrp_track_process` blocks in file order.
+    pub trackers: Vec<Tracker>,
     /// `vrrp_sync_group` blocks in file order.
     pub sync_groups: Vec<SyncGroup>,
     /// `static_ipaddress`: added at start, removed at stop.
@@ -176,6 +180,8 @@ pub struct VrrpInstance {
     pub track_scripts: Vec<TrackedScript>,
     /// `track_interface`; the instance's own interface is not listed here.
     pub track_interfaces: Vec<TrackedInterface>,
+    /// `track_file` and `track_process`.
+    pub trackers: Vec<TrackedObject>,
     /// `dont_track_primary`: interface down is no fault.
     pub dont_track_primary: bool,
     /// `nopreempt`.
@@ -333,6 +339,8 @@ pub struct SyncGroup {
     pub smtp_alert: bool,
     /// `track_script` of the group (already copied to its members).
     pub track_scripts: Vec<TrackedScript>,
+    /// `track_file` and `track_process` of the group (already copied to its members).
+    pub trackers: Vec<TrackedObject>,
     /// `track_interface` of the group (already copied to its members).
     pub track_interfaces: Vec<TrackedInterface>,
 }

@@ -11,6 +11,7 @@
 
 pub mod announce;
 pub mod monitor;
+pub mod readable;
 pub mod route;
 pub mod routes;
 pub mod socket;

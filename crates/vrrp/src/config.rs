@@ -195,6 +195,8 @@ pub struct InstanceConfig {
     pub track_links: Vec<Tracked<LinkId>>,
     /// `track_script` entries.
     pub track_scripts: Vec<Tracked<ScriptId>>,
+    /// `track_file` and `track_process` entries.
+    pub trackers: Vec<Tracked<crate::tracker::TrackerId>>,
     /// The sync group this instance belongs to.
     pub group: Option<GroupId>,
     /// `nopreempt`.
@@ -244,6 +246,7 @@ impl InstanceConfig {
             fault_links: Vec::new(),
             track_links: Vec::new(),
             track_scripts: Vec::new(),
+            trackers: Vec::new(),
             group: None,
             nopreempt: false,
             preempt_delay: Duration::ZERO,
@@ -309,6 +312,8 @@ pub struct RouterConfig {
     pub instances: Vec<InstanceConfig>,
     /// `vrrp_script` blocks.
     pub scripts: Vec<ScriptConfig>,
+    /// `vrrp_track_file` and `vrrp_track_process` blocks.
+    pub trackers: Vec<crate::tracker::TrackerConfig>,
     /// `vrrp_sync_group` blocks.
     pub groups: Vec<GroupConfig>,
     /// `vrrp_startup_delay`.

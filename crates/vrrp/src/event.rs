@@ -100,6 +100,8 @@ pub enum Event {
         /// What it announces.
         address: IpAddr,
     },
+    /// A tracked file or process that is a fault, or no longer.
+    Tracker(Box<crate::tracker::FaultLine>),
     /// The start delay begins.
     DelayingStartup(Duration),
     /// The start delay is over.
@@ -276,7 +278,8 @@ impl Event {
             | Self::GroupMixedOwners(_)
             | Self::DelayingStartup(_)
             | Self::DelayedStartCompleted => Level::Normal,
-            Self::SendingGarp { .. } => Level::Detail,
+            Self::Tracker(line) if line.at_start => Level::Normal,
+            Self::SendingGarp { .. } | Self::Tracker(_) => Level::Detail,
         }
     }
 }
@@ -359,6 +362,7 @@ impl fmt::Display for Event {
                 Family::V4 => write!(f, "Sending gratuitous ARP on {link} for {address}"),
                 Family::V6 => write!(f, "Sending unsolicited Neighbour Advert on {link} for {address}"),
             },
+            Self::Tracker(line) => write!(f, "{line}"),
             Self::DelayingStartup(delay) => write!(f, "Delaying startup for {} seconds", delay.as_secs_f64()),
             Self::DelayedStartCompleted => f.write_str("Delayed start completed"),
         }

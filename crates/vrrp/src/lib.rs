@@ -9,6 +9,7 @@
 //! - [`instance`]: one virtual router: INIT, BACKUP, MASTER, FAULT and their deadlines.
 //! - [`sync_group`]: instances that change state together.
 //! - [`script`], [`track`]: tracked scripts and what they and interfaces contribute to the effective priority.
+//! - [`tracker`]: the same for tracked files and processes.
 //! - [`garp`]: when gratuitous ARPs and unsolicited neighbour adverts are due.
 //! - [`router`]: all of it together, one `handle`/`handle_timeout`/`poll_timeout`/`poll_output`.
 //! - [`event`]: every log line of the above and its exact text.
@@ -24,6 +25,7 @@ pub mod script;
 pub mod stats;
 pub mod sync_group;
 pub mod track;
+pub mod tracker;
 
 pub use config::{
     Auth, Family, GroupConfig, GroupId, InstanceConfig, InstanceId, LinkId, RouterConfig, ScriptConfig,
@@ -32,3 +34,4 @@ pub use config::{
 pub use event::{Event, Level};
 pub use router::{Input, Output, Router};
 pub use stats::Stats;
+pub use tracker::{Reading, TrackerConfig, TrackerId, TrackerKind};

@@ -3,6 +3,8 @@
 //! The shell feeds [`Router::handle`] and [`Router::handle_timeout`], then drains [`Router::poll_output`] in order:
 //! the order of outputs is the order on the wire, in the kernel and in the log.
 
+mod trackers;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use crate::packet::Datagram;
 use crate::script::{Script, ScriptOutput, ScriptResult, ScriptSignal};
 use crate::sync_group::SyncGroup;
 use crate::track::{self, Health, Verdict};
+use crate::tracker::{self, Reading, TrackerId};
 
 /// What the shell knows about the outside when it starts or reloads.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +27,8 @@ pub struct Surroundings {
     pub links_up: Vec<bool>,
     /// For each instance: the address it sends from.
     pub sources: Vec<Option<IpAddr>>,
+    /// For each tracker what it says; unknown where missing.
+    pub readings: Vec<Reading>,
 }
 
 /// What happens.
@@ -41,6 +46,8 @@ pub enum Input<'a> {
     ScriptStarted(ScriptId, u32),
     /// A script's process ended.
     ScriptEnded(ScriptId, ScriptResult),
+    /// A tracked file or process says something else.
+    Tracker(TrackerId, Reading),
     /// The daemon stops.
     Stop(Release),
 }
@@ -109,6 +116,7 @@ pub struct Router {
     /// Scripts whose first result instances wait for: all at start, none of those that a reload brought.
     holding: Vec<bool>,
     links: Vec<Health>,
+    readings: Vec<Reading>,
     pacer: Pacer,
     startup_until: Option<Instant>,
     /// The next deadline of each instance, in order, and where to find it.
@@ -126,6 +134,7 @@ impl Router {
             scripts: config.scripts.iter().cloned().map(Script::new).collect(),
             holding: vec![true; config.scripts.len()],
             links: surroundings.links_up.iter().map(|up| Health::from_good(*up)).collect(),
+            readings: surroundings.readings.clone(),
             pacer: Pacer::new(config.garp_interval, config.gna_interval),
             startup_until: None,
             deadlines: BTreeSet::new(),
@@ -280,10 +289,14 @@ impl Router {
                 events.push(InstanceEvent::StartsInFaultByScript(script.config().name.clone()));
             }
         }
-        if !events.is_empty() {
+        let trackers = instance.verdict().trackers.clone();
+        if !events.is_empty() || !trackers.is_empty() {
             events.push(InstanceEvent::StartsInFault);
         }
         let name = config.name.clone();
+        for tracker in trackers {
+            self.log_tracker(id, tracker, true, true);
+        }
         for event in events {
             self.out.push_back(Output::Log(Event::Instance(name.clone(), event)));
         }
@@ -363,6 +376,7 @@ impl Router {
                 }
             }
             Input::ScriptEnded(id, result) => self.handle_script_result(now, id, result),
+            Input::Tracker(id, reading) => self.handle_tracker(now, id, reading),
             Input::Stop(release) => self.stop(now, release),
         }
     }
@@ -524,6 +538,13 @@ impl Router {
             let holds = self.holding.get(tracked.object.0).copied().unwrap_or(false);
             if tracked.weight == 0 && health == Health::Unknown && holds {
                 verdict.pending += 1;
+            }
+        }
+        for tracked in &config.trackers {
+            let (delta, fault) = tracker::effect(tracked, self.reading(tracked.object));
+            verdict.delta = verdict.delta.saturating_add(delta);
+            if fault {
+                verdict.trackers.push(tracked.object);
             }
         }
         verdict

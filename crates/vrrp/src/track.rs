@@ -32,6 +32,8 @@ pub struct Verdict {
     pub failing: Vec<ScriptId>,
     /// Interfaces that are down and whose being down is a fault.
     pub links_down: Vec<LinkId>,
+    /// Files and processes that are a fault.
+    pub trackers: Vec<crate::tracker::TrackerId>,
     /// Weight-0 scripts that have not reported yet: they hold the instance in INIT.
     pub pending: usize,
 }
@@ -39,7 +41,7 @@ pub struct Verdict {
 impl Verdict {
     /// True when nothing of this is a fault.
     pub fn is_faultless(&self) -> bool {
-        self.failing.is_empty() && self.links_down.is_empty()
+        self.failing.is_empty() && self.links_down.is_empty() && self.trackers.is_empty()
     }
 }
 

@@ -8,9 +8,11 @@
 mod addresses;
 mod dump;
 mod fifo;
+mod files;
 mod interfaces;
 mod log;
 mod notify;
+mod processes;
 mod routes;
 mod scripts;
 mod setup;

@@ -75,6 +75,7 @@ mod tests {
             smtp_alert: false,
             track_scripts: Vec::new(),
             track_interfaces: Vec::new(),
+            trackers: Vec::new(),
         });
         let scripts = |state| scripts(&config, Who::Group(GroupId(0)), state, 0);
         let of_master = scripts(StateName::Master);

@@ -7,7 +7,7 @@ use keepalived_config::resolved::{self, Config, VrrpInstance};
 use vrrp::config::{GarpConfig, Peer, Tracked};
 use vrrp::{
     Auth, Family, GroupConfig, GroupId, InstanceConfig, InstanceId, LinkId, RouterConfig, ScriptConfig,
-    ScriptId, Version, Vip,
+    ScriptId, TrackerConfig, TrackerId, TrackerKind, Version, Vip,
 };
 
 /// The core's configuration of a resolved configuration.
@@ -17,6 +17,7 @@ pub(crate) fn router_config(config: &Config) -> RouterConfig {
     RouterConfig {
         instances,
         scripts: config.scripts.iter().map(script_config).collect(),
+        trackers: config.trackers.iter().map(tracker_config).collect(),
         groups: config.sync_groups.iter().map(group_config).collect(),
         startup_delay: config.global.startup_delay,
         garp_interval: config.global.garp_interval,
@@ -107,6 +108,15 @@ fn instance_config(instance: &VrrpInstance, links: &mut Links) -> InstanceConfig
                 reverse: tracked.reverse,
             })
             .collect(),
+        trackers: instance
+            .trackers
+            .iter()
+            .map(|tracked| Tracked {
+                object: TrackerId(tracked.object),
+                weight: tracked.weight,
+                reverse: tracked.reverse,
+            })
+            .collect(),
         group: instance.sync_group.map(GroupId),
         nopreempt: instance.nopreempt,
         preempt_delay: instance.preempt_delay,
@@ -156,6 +166,16 @@ fn script_config(script: &resolved::VrrpScript) -> ScriptConfig {
     }
 }
 
+fn tracker_config(tracker: &resolved::Tracker) -> TrackerConfig {
+    TrackerConfig {
+        name: tracker.name.as_str().into(),
+        kind: match tracker.kind {
+            resolved::TrackerKind::File(_) => TrackerKind::File,
+            resolved::TrackerKind::Process(_) => TrackerKind::Process,
+        },
+    }
+}
+
 fn group_config(group: &resolved::SyncGroup) -> GroupConfig {
     GroupConfig {
         name: group.name.as_str().into(),
@@ -201,6 +221,7 @@ mod tests {
             virtual_routes: Vec::new(),
             track_scripts: Vec::new(),
             track_interfaces: Vec::new(),
+            trackers: Vec::new(),
             dont_track_primary: false,
             nopreempt: false,
             preempt_delay: Duration::ZERO,

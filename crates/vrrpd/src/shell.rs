@@ -19,12 +19,14 @@ use vrrp::event::StateName;
 use vrrp::instance::Release;
 use vrrp::router::{Surroundings, Who};
 use vrrp::script::ScriptSignal;
-use vrrp::{Family, Input, Router, RouterConfig, ScriptId};
+use vrrp::{Family, Input, Reading, Router, RouterConfig, ScriptId, TrackerId};
 
 use crate::addresses::{self, Addresses};
 use crate::fifo::Fifos;
+use crate::files::Files;
 use crate::interfaces::Interfaces;
 use crate::log::{detail, normal};
+use crate::processes::Processes;
 use crate::routes::Routes;
 use crate::scripts::{Progress, RunId, Runner};
 use crate::setup;
@@ -53,6 +55,8 @@ pub(crate) struct Shell {
     monitor: Monitor,
     announcer: Announcer,
     runner: Runner,
+    files: Files,
+    processes: Processes,
     fifos: Fifos,
     mailer: Mailer,
     /// The state that each instance and group was last mailed in.
@@ -72,6 +76,8 @@ enum Wake {
     Packets,
     Netlink(netlink::Event),
     Script(Progress),
+    Trackers(Vec<(TrackerId, Reading)>),
+    Processes,
     Timer,
 }
 
@@ -95,7 +101,11 @@ impl Shell {
         let router_config = setup::router_config(&config);
         let addresses = Addresses::new(&config, params.options.release_vips);
         let routes = Routes::new(&config);
-        let surroundings = surroundings(&config, &router_config, &interfaces, &addresses, &[]);
+        let (mut files, mut processes) = (Files::default(), Processes::new());
+        files.configure(&config, true);
+        processes.configure(&config, Instant::now());
+        let mut surroundings = surroundings(&config, &router_config, &interfaces, &addresses, &[]);
+        surroundings.readings = readings(&config, &files, &processes);
         let mut shell = Self {
             addresses,
             routes,
@@ -104,6 +114,8 @@ impl Shell {
             sockets: SocketTable::new().map_err(|error| fatal("sockets", &error))?,
             announcer: Announcer::open().map_err(|error| fatal("AF_PACKET socket", &error))?,
             runner: Runner::new().map_err(|error| fatal("thread", &error))?,
+            files,
+            processes,
             fifos: Fifos::default(),
             mailer: Mailer::new(),
             mailed: HashMap::new(),
@@ -150,6 +162,8 @@ impl Shell {
                 event = self.monitor.next() => Wake::Netlink(event),
                 event = next_of(&mut self.route_monitor) => Wake::Netlink(event),
                 progress = self.runner.next() => Wake::Script(progress),
+                changes = self.files.changed() => Wake::Trackers(changes),
+                () = self.processes.news() => Wake::Processes,
                 () = timer => Wake::Timer,
             };
             match wake {
@@ -163,6 +177,11 @@ impl Shell {
                     }
                 }
                 Wake::Script(progress) => self.script_progress(progress),
+                Wake::Trackers(changes) => self.trackers_changed(changes),
+                Wake::Processes => {
+                    let changes = self.processes.receive(Instant::now());
+                    self.trackers_changed(changes);
+                }
                 Wake::Timer => {}
             }
             self.drain().await;
@@ -171,7 +190,8 @@ impl Shell {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.router.poll_timeout().into_iter().chain(self.doomed.iter().map(|(at, _)| *at)).min()
+        let doomed = self.doomed.iter().map(|(at, _)| *at);
+        self.router.poll_timeout().into_iter().chain(doomed).chain(self.processes.poll_timeout()).min()
     }
 
     /// Serves what is due, after what is already here was heard.
@@ -190,6 +210,8 @@ impl Shell {
         self.drain().await;
         let now = Instant::now();
         self.router.handle_timeout(now);
+        let changes = self.processes.handle_timeout(now);
+        self.trackers_changed(changes);
         self.doomed.retain(|(at, run)| {
             let due = *at <= now;
             if due {
@@ -198,6 +220,12 @@ impl Shell {
             !due
         });
         self.drain().await;
+    }
+
+    fn trackers_changed(&mut self, changes: Vec<(TrackerId, Reading)>) {
+        for (id, reading) in changes {
+            self.router.handle(Instant::now(), Input::Tracker(id, reading));
+        }
     }
 
     fn receive(&mut self) {
@@ -327,6 +355,17 @@ async fn read_interfaces(interfaces: &mut Interfaces, route: &Route) -> Result<(
     Ok(())
 }
 
+/// What every tracker says.
+pub(crate) fn readings(config: &Config, files: &Files, processes: &Processes) -> Vec<Reading> {
+    let mut readings = vec![Reading::Unknown; config.trackers.len()];
+    for (id, reading) in files.readings().into_iter().chain(processes.readings()) {
+        if let Some(slot) = readings.get_mut(id.0) {
+            *slot = reading;
+        }
+    }
+    readings
+}
+
 fn surroundings(
     config: &Config,
     router_config: &RouterConfig,
@@ -339,6 +378,7 @@ fn surroundings(
     Surroundings {
         links_up: router_config.links.iter().map(|name| interfaces.is_up(name)).collect(),
         sources: (0..config.instances.len()).map(source_of).collect(),
+        readings: Vec::new(),
     }
 }
 

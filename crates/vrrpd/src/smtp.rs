@@ -360,6 +360,7 @@ mod tests {
             smtp_alert: true,
             track_scripts: Vec::new(),
             track_interfaces: Vec::new(),
+            trackers: Vec::new(),
         };
         config.sync_groups.push(group);
         let who = Who::Group(vrrp::GroupId(0));

@@ -53,6 +53,7 @@ fn config(priority: u8) -> Config {
         virtual_routes: Vec::new(),
         track_scripts: Vec::new(),
         track_interfaces: Vec::new(),
+        trackers: Vec::new(),
         dont_track_primary: false,
         nopreempt: false,
         preempt_delay: seconds(0),

@@ -7,6 +7,7 @@ pub(crate) mod notify;
 pub(crate) mod route;
 pub(crate) mod top;
 pub(crate) mod track;
+pub(crate) mod tracker;
 pub(crate) mod vrrp_instance;
 pub(crate) mod vrrp_script;
 pub(crate) mod vrrp_sync_group;
@@ -22,6 +23,9 @@ pub fn keywords() -> Vec<KeywordInfo> {
     infos("vrrp_instance", &vrrp_instance::TABLES, &mut list);
     infos("vrrp_instance/authentication", &authentication::TABLES, &mut list);
     infos("vrrp_script", &vrrp_script::TABLES, &mut list);
+    infos("track_file", &tracker::FILE_TABLES, &mut list);
+    infos("vrrp_track_file", &tracker::FILE_TABLES, &mut list);
+    infos("vrrp_track_process", &tracker::PROCESS_TABLES, &mut list);
     list
 }
 
@@ -54,5 +58,7 @@ mod tests {
         assert_eq!(count("vrrp_instance"), 69);
         assert_eq!(count("vrrp_instance/authentication"), 2);
         assert_eq!(count("vrrp_script"), 8);
+        assert_eq!(count("vrrp_track_file"), 3);
+        assert_eq!(count("vrrp_track_process"), 9);
     }
 }

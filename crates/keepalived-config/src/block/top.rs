@@ -4,7 +4,7 @@ use crate::declared::{Declared, GroupDecl, InstanceDecl, ScriptDecl, TrackedScri
 use crate::registry::{Cx, Keyword, Set, apply, list_of, refused};
 use crate::tree::{Block, Statement};
 
-use super::{address, global_defs, vrrp_instance, vrrp_script, vrrp_sync_group};
+use super::{address, global_defs, tracker, vrrp_instance, vrrp_script, vrrp_sync_group};
 
 fn global(declared: &mut Declared, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
     apply(&global_defs::TABLES, &block.nodes, &mut declared.global, cx);
@@ -111,6 +111,19 @@ fn child_wait_time(declared: &mut Declared, line: &Statement, cx: &mut Cx<'_>) {
     }
 }
 
+fn track_file(_: &mut Declared, line: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    if line.keyword() == "vrrp_track_file" {
+        cx.remark("\"vrrp_track_file\" is deprecated, please use \"track_file\"");
+    }
+    let tracker = tracker::file_block(line, block, cx);
+    cx.trackers.extend(tracker);
+}
+
+fn track_process(_: &mut Declared, line: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    let tracker = tracker::process_block(line, block, cx);
+    cx.trackers.extend(tracker);
+}
+
 fn net_namespace(declared: &mut Declared, line: &Statement, cx: &mut Cx<'_>) {
     named_once(&mut declared.global.daemon.net_namespace, line, cx, "net_namespace name");
 }
@@ -142,7 +155,25 @@ fn without_ipvs(_: &mut Declared, line: &Statement, cx: &mut Cx<'_>) {
     cx.no_effect(line.span, &keyword, "there is neither IPVS nor ipsets");
 }
 
-const OBEYED: [Keyword<Declared>; 11] = [
+const OBEYED: [Keyword<Declared>; 14] = [
+    Keyword {
+        name: "track_file",
+        parameters: 1,
+        set: Set::Block(track_file),
+        doc: "A file whose number instances track.",
+    },
+    Keyword {
+        name: "vrrp_track_file",
+        parameters: 1,
+        set: Set::Block(track_file),
+        doc: "Former name of track_file.",
+    },
+    Keyword {
+        name: "vrrp_track_process",
+        parameters: 1,
+        set: Set::Block(track_process),
+        doc: "Processes that instances track.",
+    },
     Keyword {
         name: "net_namespace",
         parameters: 0,
@@ -206,21 +237,18 @@ const OBEYED: [Keyword<Declared>; 11] = [
     },
 ];
 
-const REFUSED: [Keyword<Declared>; 14] = refused![
+const REFUSED: [Keyword<Declared>; 11] = refused![
     "linkbeat_use_polling",
     "track_group",
     "static_routes",
     "static_rules",
     "garp_group",
     "linkbeat_interfaces",
-    "vrrp_track_process",
     "interface_up_down_delays",
     "SSL",
     "virtual_server_group",
     "virtual_server",
     "bfd_instance",
-    "track_file",
-    "vrrp_track_file",
 ];
 
 pub(crate) const TABLES: [&[Keyword<Declared>]; 2] = [&OBEYED, &REFUSED];

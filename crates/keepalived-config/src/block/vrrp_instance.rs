@@ -12,6 +12,7 @@ use super::authentication::authentication;
 use super::notify::{self, Notifies};
 use super::route;
 use super::track;
+use super::tracker;
 
 impl Notifies for InstanceDecl {
     fn notify(&mut self) -> &mut NotifyDecl {
@@ -168,6 +169,14 @@ fn track_script(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &
 
 fn track_interface(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
     track::interfaces(&instance.name, &mut instance.track_interfaces, block, cx);
+}
+
+fn track_file(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    tracker::tracked(&instance.name, &mut instance.trackers, true, block, cx);
+}
+
+fn track_process(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    tracker::tracked(&instance.name, &mut instance.trackers, false, block, cx);
 }
 
 fn preempt(instance: &mut InstanceDecl, _: &Statement, _: &mut Cx<'_>) {
@@ -506,6 +515,8 @@ const ADDRESSES: &[Keyword<InstanceDecl>] = &[
 const EVENTS: &[Keyword<InstanceDecl>] = &[
     block("track_script", track_script, "Scripts whose results change the priority or the state."),
     block("track_interface", track_interface, "Interfaces whose state changes the priority or the state."),
+    block("track_file", track_file, "Files whose numbers change the priority or the state."),
+    block("track_process", track_process, "Processes whose quorum changes the priority or the state."),
     flag("dont_track_primary", |i| &mut i.dont_track_primary, "The own interface going down is no fault."),
     kw("notify_master", notify::master, "Run on becoming MASTER."),
     kw("notify_backup", notify::backup, "Run on becoming BACKUP."),
@@ -552,8 +563,6 @@ const REFUSED: &[Keyword<InstanceDecl>] = &refused![
     "unicast_fault_no_peer",
     "old_unicast_checksum",
     "vrf",
-    "track_file",
-    "track_process",
     "track_bfd",
     "promote_secondaries",
     "virtual_rules",

@@ -6,6 +6,7 @@ use crate::tree::{Block, Statement};
 
 use super::notify::{self, Notifies};
 use super::track;
+use super::tracker;
 
 impl Notifies for GroupDecl {
     fn notify(&mut self) -> &mut NotifyDecl {
@@ -28,6 +29,14 @@ fn track_script(group: &mut GroupDecl, _: &Statement, block: &Block, cx: &mut Cx
     track::scripts(&group.name, &mut group.track_scripts, block, cx);
 }
 
+fn track_file(group: &mut GroupDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    tracker::tracked(&group.name, &mut group.trackers, true, block, cx);
+}
+
+fn track_process(group: &mut GroupDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    tracker::tracked(&group.name, &mut group.trackers, false, block, cx);
+}
+
 fn track_interface(group: &mut GroupDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
     track::interfaces(&group.name, &mut group.track_interfaces, block, cx);
 }
@@ -41,7 +50,19 @@ fn global_tracking(group: &mut GroupDecl, line: &Statement, cx: &mut Cx<'_>) {
     cx.warn(line.span, "deprecated", text);
 }
 
-const OBEYED: [Keyword<GroupDecl>; 12] = [
+const OBEYED: [Keyword<GroupDecl>; 14] = [
+    Keyword {
+        name: "track_file",
+        parameters: 0,
+        set: Set::Block(track_file),
+        doc: "Files that every member tracks.",
+    },
+    Keyword {
+        name: "track_process",
+        parameters: 0,
+        set: Set::Block(track_process),
+        doc: "Processes that every member tracks.",
+    },
     Keyword {
         name: "smtp_alert",
         parameters: 0,
@@ -114,6 +135,6 @@ const OBEYED: [Keyword<GroupDecl>; 12] = [
     },
 ];
 
-const REFUSED: [Keyword<GroupDecl>; 3] = refused!["track_file", "track_process", "track_bfd"];
+const REFUSED: [Keyword<GroupDecl>; 1] = refused!["track_bfd"];
 
 pub(crate) const TABLES: [&[Keyword<GroupDecl>]; 2] = [&OBEYED, &REFUSED];

@@ -77,6 +77,7 @@ pub(crate) fn resolve(
         groups.push(SyncGroup {
             track_scripts: instance::track_scripts(&declared.track_scripts, usable),
             track_interfaces: declared.track_interfaces,
+            trackers: super::tracker::resolved(&declared.trackers),
             name,
             members,
             smtp_alert: instance::mail_default(declared.smtp_alert, global),

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::declared::tracker::TrackerDecl;
 use crate::declared::{AuthKind, GlobalDecl, InstanceDecl, TrackedScriptDecl};
 use crate::resolved::{Address, Auth, Family, GlobalDefs, Notify, TrackedScript, Version, VrrpInstance};
 
-use super::Resolver;
+use super::{Resolver, tracker};
 
 /// Longest interval that VRRPv3 can carry: 12 bits of centiseconds.
 const V3_INTERVAL_MAX: Duration = Duration::from_millis(40_950);
@@ -49,6 +50,7 @@ impl Draft {
         global: &GlobalDecl,
         defs: &GlobalDefs,
         usable: &[String],
+        trackers: &[TrackerDecl],
         rx: &mut Resolver<'_>,
     ) -> VrrpInstance {
         let Self { mut declared, notify, sync_group, priority, keeps_weights } = self;
@@ -98,8 +100,10 @@ impl Draft {
         declared.track_scripts.retain(|t| usable.contains(&t.name));
         if sync_group.is_some() && !keeps_weights {
             without_weights_of_member(&mut declared, rx);
+            tracker::without_weights(&name, &mut declared.trackers, trackers, "SYNC group", rx);
         } else if owner {
             without_weights_of_owner(&mut declared, rx);
+            tracker::without_weights(&name, &mut declared.trackers, trackers, "address_owner", rx);
         }
         let track_scripts = track_scripts(&declared.track_scripts, usable);
         for address in declared.addresses.iter_mut().chain(&mut declared.excluded) {
@@ -123,6 +127,7 @@ impl Draft {
             advert_int,
             auth,
             track_scripts,
+            trackers: tracker::resolved(&declared.trackers),
             dont_track_primary: declared.dont_track_primary,
             nopreempt: declared.nopreempt,
             preempt_delay: declared.preempt_delay.unwrap_or_default(),

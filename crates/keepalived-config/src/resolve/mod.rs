@@ -5,11 +5,13 @@ pub(crate) mod daemon;
 mod group;
 mod instance;
 pub(crate) mod script_check;
+mod tracker;
 
 use std::time::Duration;
 
 use config_text::Severity;
 
+use crate::declared::tracker::TrackerDecl;
 use crate::declared::{Declared, DefaultUser};
 use crate::message::{Messages, Scope};
 use crate::resolved::{Command, Config, GlobalDefs, Notify, VrrpScript};
@@ -20,6 +22,7 @@ use script_check::{Policy, Refusal};
 /// Resolves. `None`: there is nothing that could run; a message says why.
 pub(crate) fn resolve(
     declared: Declared,
+    trackers: Vec<TrackerDecl>,
     missing_interface: bool,
     system: &dyn System,
     messages: &mut Messages,
@@ -89,11 +92,13 @@ pub(crate) fn resolve(
     rx.security_verdict("scripts");
     config.sync_groups = group::resolve(group_drafts, &global_decl, &mut resolved, &usable, &mut rx);
     for draft in resolved {
-        let instance = draft.finish(&global_decl, &config.global, &usable, &mut rx);
+        let instance = draft.finish(&global_decl, &config.global, &usable, &trackers, &mut rx);
         config.instances.push(instance);
     }
     let unusable = instance::duplicates(&config.instances, &mut rx);
     group::after_members(&mut config, &mut rx);
+    tracker::to_members(&mut config);
+    config.trackers = trackers.into_iter().map(|t| t.tracker).collect();
     drop_unused_scripts(&mut config, &mut rx);
     (!unusable).then_some(config)
 }

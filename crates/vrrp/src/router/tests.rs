@@ -45,6 +45,7 @@ fn surroundings(config: &RouterConfig, source: &str) -> Surroundings {
     Surroundings {
         links_up: vec![true; config.links.len()],
         sources: vec![Some(ip(source)); config.instances.len()],
+        ..Surroundings::default()
     }
 }
 
@@ -227,7 +228,7 @@ fn weighted_interfaces_change_the_priority() {
 fn starting_without_interface_or_address() {
     let wanted = config(vec![instance("VI_1", 51, 100)], Vec::new());
     let now = Instant::now();
-    let around = Surroundings { links_up: vec![false, true], sources: vec![None] };
+    let around = Surroundings { links_up: vec![false, true], sources: vec![None], ..Surroundings::default() };
     let mut bench = Bench { router: Router::new(wanted, &around), now };
     bench.router.start(now);
     assert_eq!(
@@ -605,4 +606,41 @@ mod simulation {
             prop_assert!(later - sent >= 59, "{} adverts in 60 s", later - sent);
         }
     }
+}
+
+#[test]
+fn a_tracked_file_changes_the_priority_and_is_a_fault_below_the_least() {
+    use crate::tracker::{Reading, TrackerConfig, TrackerId, TrackerKind};
+    let mut config = RouterConfig::default();
+    let mut instance = crate::InstanceConfig::new("VI_1", 51);
+    instance.trackers.push(crate::config::Tracked { object: TrackerId(0), weight: 2, reverse: false });
+    config.instances.push(instance);
+    config.trackers.push(TrackerConfig { name: "tf".into(), kind: TrackerKind::File });
+    let around = Surroundings {
+        links_up: Vec::new(),
+        sources: vec![Some("10.0.0.3".parse().unwrap())],
+        readings: vec![Reading::Value(10)],
+    };
+    let now = Instant::now();
+    let mut router = Router::new(config, &around);
+    router.start(now);
+    let id = InstanceId(0);
+    assert_eq!(router.instance(id).unwrap().effective_priority(), 120);
+    while router.poll_output().is_some() {}
+    let lines = |router: &mut Router, value| {
+        router.handle(now, Input::Tracker(TrackerId(0), Reading::Value(value)));
+        let mut lines = Vec::new();
+        while let Some(output) = router.poll_output() {
+            if let Output::Log(event) = output {
+                lines.push(event.to_string());
+            }
+        }
+        lines
+    };
+    assert_eq!(lines(&mut router, -200)[0], "(VI_1): tracked file tf now FAULT state");
+    assert!(matches!(router.instance(id).unwrap().state(), State::Fault));
+    assert_eq!(lines(&mut router, 0)[0], "(VI_1): tracked file tf leaving FAULT state");
+    assert!(matches!(router.instance(id).unwrap().state(), State::Backup { .. }));
+    assert_eq!(lines(&mut router, 20), ["(VI_1) Changing effective priority from 100 to 140"]);
+    assert!(lines(&mut router, 20).is_empty());
 }

@@ -8,7 +8,7 @@ use vrrp::router::Surroundings;
 use vrrp::script::ScriptSignal;
 use vrrp::{InstanceId, Router, RouterConfig, ScriptId};
 
-use super::{DOOMED_FOR, Shell, SockpoolLog, surroundings};
+use super::{DOOMED_FOR, Shell, SockpoolLog, readings, surroundings};
 use crate::addresses::{self, Addresses};
 use crate::log::{self, normal};
 use crate::routes::Routes;
@@ -32,7 +32,10 @@ impl Shell {
         let sources: Vec<Option<IpAddr>> =
             matches.iter().map(|from| self.router.instance((*from)?)?.source()).collect();
         let addresses = Addresses::new(&config, self.params.options.release_vips);
-        let surroundings = surroundings(&config, &router_config, &self.interfaces, &addresses, &sources);
+        let mut surroundings = surroundings(&config, &router_config, &self.interfaces, &addresses, &sources);
+        self.files.configure(&config, false);
+        self.processes.configure(&config, Instant::now());
+        surroundings.readings = readings(&config, &self.files, &self.processes);
         self.replace_static_addresses(&config).await;
         self.changed = matches
             .iter()

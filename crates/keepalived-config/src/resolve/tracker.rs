@@ -1,0 +1,71 @@
+//! What tracked files and processes may do to an instance, given its priority and its group.
+
+use crate::declared::tracker::{TrackedObjectDecl, TrackerDecl};
+use crate::resolved::{Config, TrackedObject, TrackerKind};
+
+use super::Resolver;
+
+/// Weight of a file for which nobody gives one.
+const FILE_WEIGHT: i32 = 1;
+
+/// The objects that an instance or a group tracks.
+pub(super) fn resolved(declared: &[TrackedObjectDecl]) -> Vec<TrackedObject> {
+    declared
+        .iter()
+        .map(|t| TrackedObject {
+            object: t.object,
+            weight: t.weight.unwrap_or(FILE_WEIGHT),
+            reverse: t.reverse,
+        })
+        .collect()
+}
+
+/// Nothing may change the priority of an owner, or of one member of a group. `why`: `address_owner`, `SYNC group`.
+pub(super) fn without_weights(
+    name: &str,
+    list: &mut Vec<TrackedObjectDecl>,
+    trackers: &[TrackerDecl],
+    why: &str,
+    rx: &mut Resolver<'_>,
+) {
+    list.retain_mut(|t| {
+        let Some(tracker) = trackers.get(t.object).map(|t| &t.tracker) else { return false };
+        match (&tracker.kind, t.weight) {
+            // The reference leaves weights of processes alone, which for an owner change nothing.
+            (TrackerKind::Process(_), _) | (TrackerKind::File(_), Some(0)) => true,
+            (TrackerKind::File(_), None) => {
+                let text = format!(
+                    "({name}) ignoring weight from tracked file {} due to {why}. specify weight 0",
+                    tracker.name
+                );
+                rx.warn("tracker", text);
+                t.weight = Some(0);
+                true
+            }
+            (TrackerKind::File(_), Some(weight)) => {
+                let text = format!(
+                    "({name}) ignoring tracked file {} with weight {weight} due to {why}",
+                    tracker.name
+                );
+                rx.warn("tracker", text);
+                false
+            }
+        }
+    });
+}
+
+/// Gives each member what its group tracks; the group's weight wins unless the instance's makes failing a fault.
+pub(super) fn to_members(config: &mut Config) {
+    for group in &config.sync_groups {
+        for member in &group.members {
+            let Some(instance) = config.instances.get_mut(*member) else { continue };
+            for tracked in &group.trackers {
+                match instance.trackers.iter_mut().find(|t| t.object == tracked.object) {
+                    Some(own) if own.weight != 0 => *own = *tracked,
+                    Some(_) => {}
+                    None => instance.trackers.push(*tracked),
+                }
+            }
+        }
+    }
+}
