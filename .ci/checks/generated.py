@@ -9,7 +9,10 @@ import sys
 
 import metadata
 
-FILES = {}
+FILES = {
+    "docs/keywords-keepalived.md":
+        "cargo run --quiet --release --locked -p keepalived-config --example keywords".split(),
+}
 """path -> command words; HAPROXY and KEEPALIVED in the environment name our programs."""
 
 

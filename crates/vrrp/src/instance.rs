@@ -702,8 +702,15 @@ impl Instance {
 
     fn handle_verdict(&mut self, now: Instant, verdict: Verdict) {
         let was_ready = self.is_ready();
+        let was_held = self.verdict.holds_priority;
         self.verdict = verdict;
-        self.update_priority(track::effective_priority(self.config.base_priority, self.verdict.delta));
+        let priority = track::effective_priority(self.config.base_priority, self.verdict.delta);
+        match (was_held, self.verdict.holds_priority) {
+            (false, false) => self.update_priority(priority),
+            // It comes back with the instance, without a line, as in the original.
+            (true, false) => self.effective = priority,
+            (_, true) => {}
+        }
         self.faults_changed(now, was_ready);
     }
 

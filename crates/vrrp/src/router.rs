@@ -545,6 +545,7 @@ impl Router {
             verdict.delta = verdict.delta.saturating_add(delta);
             if fault {
                 verdict.trackers.push(tracked.object);
+                verdict.holds_priority |= tracked.weight != 0;
             }
         }
         verdict

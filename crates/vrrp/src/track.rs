@@ -34,6 +34,8 @@ pub struct Verdict {
     pub links_down: Vec<LinkId>,
     /// Files and processes that are a fault.
     pub trackers: Vec<crate::tracker::TrackerId>,
+    /// One of them takes more than a priority has: the sum means nothing and the priority stays as it is.
+    pub holds_priority: bool,
     /// Weight-0 scripts that have not reported yet: they hold the instance in INIT.
     pub pending: usize,
 }

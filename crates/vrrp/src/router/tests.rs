@@ -641,6 +641,7 @@ fn a_tracked_file_changes_the_priority_and_is_a_fault_below_the_least() {
     assert!(matches!(router.instance(id).unwrap().state(), State::Fault));
     assert_eq!(lines(&mut router, 0)[0], "(VI_1): tracked file tf leaving FAULT state");
     assert!(matches!(router.instance(id).unwrap().state(), State::Backup { .. }));
+    assert_eq!(router.instance(id).unwrap().effective_priority(), 100);
     assert_eq!(lines(&mut router, 20), ["(VI_1) Changing effective priority from 100 to 140"]);
     assert!(lines(&mut router, 20).is_empty());
 }
