@@ -11,6 +11,7 @@ mod machine;
 mod once;
 mod parent;
 mod release;
+mod reload_time;
 mod signals;
 mod version;
 

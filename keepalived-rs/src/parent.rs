@@ -2,6 +2,8 @@
 //!
 //! It never starts a thread, because it forks whenever the child has to be replaced.
 
+mod reload;
+
 use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -9,7 +11,6 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use config_text::Severity;
-use keepalived_config::resolved::ReloadCheck;
 use keepalived_config::{Outcome, ReadOptions, Reader, load};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::UsageWho;
@@ -24,6 +25,7 @@ use crate::cli::Options;
 use crate::files::{self, Files};
 use crate::log::{Log, alert, detail, line};
 use crate::machine::Machine;
+use crate::reload_time::ReloadTime;
 use crate::signals::{self, Held, Request, Signals};
 use crate::{dump, once, release, status, version};
 
@@ -196,6 +198,7 @@ fn start(options: &Options, log: &Log, machine: &Machine, files: &Files, outcome
         reload_again: false,
         is_started: false,
         failures: 0,
+        reload_time: None,
         exit: None,
     };
     if outcome.has_vrrp {
@@ -204,6 +207,7 @@ fn start(options: &Options, log: &Log, machine: &Machine, files: &Files, outcome
         line!("Warning - keepalived has no configuration to run");
         parent.ready();
     }
+    parent.watch_reload_time();
     for request in early {
         parent.handle(request);
     }
@@ -252,6 +256,8 @@ struct Parent<'a> {
     is_started: bool,
     /// Children in a row that lived shortly.
     failures: usize,
+    /// `reload_time_file`.
+    reload_time: Option<ReloadTime>,
     /// Set when there is nothing left to do.
     exit: Option<u8>,
 }
@@ -268,6 +274,12 @@ impl Parent<'_> {
                 self.handle(request);
             }
             self.read_reports();
+            if let Some(reload) = &mut self.reload_time {
+                reload.changed();
+                if reload.take_due() {
+                    self.reload();
+                }
+            }
             self.timers();
         }
     }
@@ -287,6 +299,10 @@ impl Parent<'_> {
             Child::Stopping { kill_at, .. } => Some(*kill_at),
             Child::None | Child::Running { .. } => None,
         };
+        // A wall-clock time: looked at again each minute, since the clock may be set.
+        let reload = self.reload_time.as_ref().and_then(ReloadTime::wait);
+        let reload = reload.map(|seconds| Instant::now() + Duration::from_secs(seconds.min(60)));
+        let deadline = deadline.into_iter().chain(reload).min();
         let timeout = deadline.map_or(PollTimeout::NONE, |at| {
             // A millisecond more than is left, so that the deadline has passed on return.
             let left = at.saturating_duration_since(Instant::now()).as_millis() + 1;
@@ -295,6 +311,9 @@ impl Parent<'_> {
         let mut fds = vec![PollFd::new(self.signals.fd(), PollFlags::POLLIN)];
         if let Child::Running { reports, .. } = &self.child {
             fds.push(PollFd::new(reports.as_fd(), PollFlags::POLLIN));
+        }
+        if let Some(fd) = self.reload_time.as_ref().and_then(ReloadTime::fd) {
+            fds.push(PollFd::new(fd, PollFlags::POLLIN));
         }
         let _ = poll(&mut fds, timeout);
     }
@@ -434,101 +453,6 @@ impl Parent<'_> {
         }
     }
 
-    /// Reads the configuration anew. One that cannot run changes nothing: the reference dies of it.
-    fn reload(&mut self) {
-        if self.reloading.is_some() {
-            line!("Reload already in progress, request queued");
-            self.reload_again = true;
-            return;
-        }
-        if matches!(self.child, Child::Stopping { .. }) {
-            return;
-        }
-        line!("Reloading ...");
-        let _ = sd_notify::notify(&[NotifyState::Reloading]);
-        let marker = self.mark_reading();
-        let outcome = read(self.options, self.machine);
-        drop(marker);
-        let check = self.running.config.as_ref().and_then(|c| c.global.daemon.reload_check.clone());
-        if let Some(check) = check
-            && outcome.test_status() != 0
-        {
-            self.refuse_by_check(&outcome, &check);
-            return;
-        }
-        for text in outcome.lines(Reader::Parent, true) {
-            line!("{text}");
-        }
-        let refused = outcome.config.is_none() || outcome.sources.iter().next().is_none();
-        if refused {
-            // The child is not asked: it would say these lines, but must not change anything.
-            for message in outcome.messages.iter().filter(|m| !m.is_for(Reader::Parent)) {
-                line!("{}", message.text(&outcome.sources, Reader::Vrrp));
-            }
-            let why = child::refusal(&outcome);
-            alert!("New configuration refused - {why}; the running configuration stays in force");
-            self.ready();
-            return;
-        }
-        match self.child {
-            Child::Running { pid, .. } => {
-                self.reloading = Some(outcome);
-                let _ = process::signal(pid, libc::SIGHUP);
-            }
-            Child::None if outcome.has_vrrp => {
-                self.running = outcome.clone();
-                self.is_started = true;
-                self.start_child(outcome);
-                self.reload_done();
-            }
-            Child::None | Child::Delayed { .. } => {
-                self.running = outcome;
-                self.reload_done();
-            }
-            Child::Stopping { .. } => {}
-        }
-    }
-
-    /// `reload_file`: there while the configuration is being read.
-    fn mark_reading(&self) -> Option<Marker> {
-        let file = self.running.config.as_ref()?.global.daemon.reload_file.clone()?;
-        let path = file.path.unwrap_or_else(|| self.files.directory().join("keepalived.reload"));
-        let mut options = std::fs::OpenOptions::new();
-        let options = options.write(true).create(true).truncate(true);
-        match std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NOFOLLOW).open(&path) {
-            Ok(_) => Some(Marker(path)),
-            Err(error) => {
-                line!("Unable to create reload file {} - {}", path.display(), process::error_text(&error));
-                None
-            }
-        }
-    }
-
-    /// `reload_check_config`: what `--config-test` finds fault with is not loaded.
-    fn refuse_by_check(&self, outcome: &Outcome, check: &ReloadCheck) {
-        let log = check.log.clone().unwrap_or_else(|| "/dev/null".into());
-        let text: String = Reader::ALL
-            .iter()
-            .flat_map(|reader| outcome.lines(*reader, false))
-            .map(|line| line + "\n")
-            .collect();
-        let mut options = std::fs::OpenOptions::new();
-        let options = options.append(true).create(true);
-        let options = std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NOFOLLOW);
-        let written =
-            options.open(&log).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
-        if let Err(error) = written {
-            line!("Unable to write {} - {}", log.display(), process::error_text(&error));
-        }
-        line!("New config failed validation, see {} for details", log.display());
-        self.ready();
-    }
-
-    fn reload_done(&self) {
-        line!("Reload complete");
-        self.ready();
-    }
-
     /// Tells systemd, if it wants to know.
     fn ready(&self) {
         let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::MainPid(std::process::id())]);
@@ -627,15 +551,6 @@ impl Parent<'_> {
         {
             release::virtual_addresses(config);
         }
-    }
-}
-
-/// A file that is removed when it has served.
-struct Marker(std::path::PathBuf);
-
-impl Drop for Marker {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
     }
 }
 

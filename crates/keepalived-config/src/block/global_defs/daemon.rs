@@ -180,6 +180,17 @@ fn reload_check_config(global: &mut GlobalDecl, line: &Statement, _: &mut Cx<'_>
     global.daemon.reload_check = Some(line.text(1));
 }
 
+fn reload_time_file(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    match line.text(1).filter(|_| line.words.len() == 2) {
+        Some(path) if path.starts_with('/') => global.daemon.reload_time_file = Some(path),
+        Some(path) => {
+            let text = format!("reload_time_file '{path}' must be an absolute path - ignoring");
+            cx.warn(line.span, "reload", text);
+        }
+        None => cx.warn(line.span, "reload", "reload_time_file invalid"),
+    }
+}
+
 fn reload_file(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     match line.text(1) {
         Some(path) if !path.starts_with('/') => {
@@ -282,8 +293,13 @@ pub(super) const DAEMON: &[Keyword<GlobalDecl>] = &[
         reload_check_config,
         "Test a new configuration in a process of its own first.",
     ),
-    Keyword { name: "reload_time_file", parameters: 0, set: Set::Refused, doc: "Not implemented yet." },
-    Keyword { name: "reload_repeat", parameters: 0, set: Set::Refused, doc: "Not implemented yet." },
+    kw("reload_time_file", 0, reload_time_file, "A file with the time of the next reload."),
+    Keyword {
+        name: "reload_repeat",
+        parameters: 0,
+        set: Set::Flag(|g| &mut g.daemon.reload_repeat),
+        doc: "Keep that file; a time without date is for every day.",
+    },
     kw("reload_file", 0, reload_file, "A file that exists while the configuration is read."),
     kw("json_version", 0, json_version, "Layout of the JSON dump, 1 or 2; 1."),
     switch(
