@@ -137,8 +137,6 @@ pub(crate) fn reparse(raw: &[u8]) -> Result<Reply, String> {
             ));
         }
     }
-    // Without a length the body ends with the connection.
-    reply.close |= !reply.fields.iter().any(|(name, _)| name == b"content-length");
     reply.body = Body::Shared(body.into());
     Ok(reply)
 }

@@ -34,8 +34,8 @@ pub struct Reply {
     pub fields: Vec<(Vec<u8>, Vec<u8>)>,
     /// The body. Not sent in answer to HEAD.
     pub body: Body,
-    /// Whether the connection is closed after it: an errorfile said so or has no length (its body then ends with the connection and is
-    /// not chunked), or the status is 204.
+    /// Whether the connection is closed after it, because an errorfile said so or the status is 204. One without `content-length`
+    /// ends with the connection anyway.
     pub close: bool,
 }
 

@@ -329,7 +329,8 @@ fn timeouts(proxy: &ProxyDecl) -> Timeouts {
         queue: if t.queue.is_set() { *t.queue } else { *t.connect },
         http_request: *t.http_request,
         http_keep_alive: *t.http_keep_alive,
-        tarpit: if t.tarpit.is_set() { *t.tarpit } else { *t.connect },
+        // HAPROXY: a frontend has no connect timeout to fall back on.
+        tarpit: if t.tarpit.is_set() || !proxy.kind.has_backend() { *t.tarpit } else { *t.connect },
         tunnel: *t.tunnel,
         check: *t.check,
         client_hs: *t.client_hs,

@@ -239,9 +239,9 @@ fn tcp_response(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outc
         )));
     }
     if word == "inspect-delay" {
-        inspect_delay(proxy, line, "tcp-response")?;
-        // Nothing waits for a server's first bytes yet.
-        return Err(Refusal::not_built("tcp-response inspect-delay"));
+        let delay = inspect_delay(proxy, line, "tcp-response")?;
+        proxy.rules.tcp_response_delay.set(Some(delay), line.span, cx.section);
+        return Ok(());
     }
     let rule = parse(line, line.rest(1), cx, ::rules::parse_tcp_response_content)?;
     proxy.rules.tcp_response.push(rule);

@@ -20,11 +20,16 @@ impl Stream<'_> {
             return self.malformed_body(error);
         }
         self.content_rules(&proxy)?;
+        let version = match self.request.received_version_text() {
+            // A request without a version is one of HTTP/1.0.
+            b"" => self.request.version_text(),
+            received => received,
+        };
         self.view.request_line = Some(RequestLine::in_text(
             self.front.thread.take_text(),
             self.request.method(),
             self.request.uri(),
-            self.request.received_version_text(),
+            version,
             LOGGED_LINE,
         ));
         self.monitor(&proxy)?;
@@ -59,7 +64,7 @@ impl Stream<'_> {
             return Ok(());
         }
         // The head is complete: nothing that a rule of an HTTP proxy may look at is still to come.
-        let verdict = self.run_set(set, &mut Cursor::default(), On::Request, true);
+        let verdict = self.run_set(set, &mut Cursor::default(), On::Request, true, &[]);
         self.request_verdict(verdict)
     }
 

@@ -150,7 +150,7 @@ impl Stream<'_> {
         self.count_backend(Stat::DeniedRequests);
         self.side = ServerSide::Tarpit;
         let timeouts = &self.backend.as_ref().map_or(&self.front.proxy, |b| &b.config).timeouts;
-        if let Some(timeout) = timeouts.tarpit.or(timeouts.connect) {
+        if let Some(timeout) = timeouts.tarpit {
             self.alarm.set(after(self.now_ms(), Some(timeout)));
             let ring = poll_fn(|cx| poll_ring(self.alarm, cx)).await;
             if let Ring::Kill(kill) = ring {

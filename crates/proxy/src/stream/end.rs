@@ -50,9 +50,7 @@ impl Stream<'_> {
             backend.counters.add(thread, Stat::BytesIn, bytes_in);
             backend.counters.add(thread, Stat::BytesOut, self.log.bytes_out);
             if self.http {
-                if self.log.status.is_some() {
-                    backend.counters.bump(thread, Stat::Requests);
-                }
+                backend.counters.bump(thread, Stat::Requests);
                 backend.counters.bump(thread, self.log.status.map_or(Stat::StatusOther, status_class));
             }
         }

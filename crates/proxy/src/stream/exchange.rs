@@ -29,6 +29,8 @@ pub(super) enum Awaited {
     /// The server did not take the request in time.
     ServerBlocked,
     ClientTimedOut,
+    /// `tcp-response inspect-delay` is over.
+    InspectionOver,
     Killed(Kill),
 }
 
@@ -72,9 +74,17 @@ impl Stream<'_> {
         others_first().await;
         let mut buffer = Buffer::take_double();
         let mut sent = false;
+        let mut inspection = self.begin_inspection(&mut connection, &mut sent).await?;
         let facts = loop {
-            match self.await_head(&mut connection, &mut buffer, &mut sent).await {
+            if inspection.closes() {
+                return self.no_head(Awaited::ServerGone, &buffer);
+            }
+            match self.await_head(&mut connection, &mut buffer, &mut sent, inspection.until()).await {
+                Awaited::InspectionOver => inspection = self.end_inspection(false)?,
                 Awaited::Head(facts) => {
+                    if inspection.is_open() {
+                        inspection = self.inspect_head(&facts, &buffer, inspection).await?;
+                    }
                     buffer.consume(facts.size);
                     if self.pass_interim(&facts).await? {
                         continue;
@@ -115,7 +125,7 @@ impl Stream<'_> {
             self.response_error();
             return self.fail(Cause::Proxy, 502);
         }
-        let verdict = self.judge_response(&facts);
+        let verdict = self.judge_response(&facts, &mut connection, &mut response).await;
         let close_server = self.must_close_server(&facts);
         if let Err(stop) = verdict {
             self.log.bytes_out += response.payload_total + response.trailer_total;
@@ -236,6 +246,7 @@ impl Stream<'_> {
         connection: &mut ServerConnection,
         buffer: &mut Buffer,
         sent: &mut bool,
+        inspect_until: u64,
     ) -> Awaited {
         let backend = self.backend.as_ref();
         let global = &self.front.thread.world.config.global;
@@ -296,9 +307,10 @@ impl Stream<'_> {
                 let server = if waits.write { after(self.flow.write_at, server_timeout) } else { NEVER };
                 (client, server)
             };
-            self.alarm.set(client.min(server));
+            self.alarm.set(client.min(server).min(inspect_until));
             poll_ring(self.alarm, cx).map(|ring| match ring {
                 Ring::Kill(kill) => Awaited::Killed(kill),
+                Ring::Deadline if inspect_until <= client.min(server) => Awaited::InspectionOver,
                 Ring::Deadline if client <= server => Awaited::ClientTimedOut,
                 Ring::Deadline if *sent => Awaited::ServerTimedOut,
                 Ring::Deadline => Awaited::ServerBlocked,
@@ -311,10 +323,11 @@ impl Stream<'_> {
     fn no_head(&mut self, awaited: Awaited, buffer: &Buffer) -> Step<Progress> {
         self.free_slot();
         match awaited {
-            Awaited::Head(_) => Ok(Progress::Over),
+            Awaited::Head(_) | Awaited::InspectionOver => Ok(Progress::Over),
             Awaited::Refused(refusal) => {
                 if self.response.status() == 101 {
                     // HAPROXY: an unwanted 101 was received like a response.
+                    self.count_status(101);
                     self.log.bytes_out += self.response.counted_size();
                 }
                 self.capture_response(refusal, buffer);
@@ -383,6 +396,8 @@ impl Stream<'_> {
     /// Relays both bodies.
     async fn relay(&mut self, connection: &mut ServerConnection, response: &mut Flow, sent: bool) -> Relayed {
         let (client_timeout, server_timeout) = (self.client_timeout(), self.server_timeout());
+        let (client_alone, server_alone) = self.independent_sides();
+        let begun = self.now_ms();
         let (mut sent, mut answered) = (sent, false);
         poll_fn(|cx| {
             let now = crate::clock::now_ms();
@@ -416,7 +431,8 @@ impl Stream<'_> {
             if !answered {
                 let waits = response.waits();
                 if waits.read && !owed {
-                    server_read = after(response.read_at.max(self.flow.write_at), server_timeout);
+                    let written = if server_alone { begun } else { self.flow.write_at };
+                    server_read = after(response.read_at.max(written), server_timeout);
                 }
                 if waits.write {
                     client_write = after(response.write_at, client_timeout);
@@ -425,7 +441,8 @@ impl Stream<'_> {
             if !sent {
                 let waits = self.flow.waits();
                 if waits.read {
-                    client_read = after(self.flow.read_at.max(response.write_at), client_timeout);
+                    let written = if client_alone { 0 } else { response.write_at };
+                    client_read = after(self.flow.read_at.max(written), client_timeout);
                 }
                 if waits.write {
                     server_write = after(self.flow.write_at, server_timeout);

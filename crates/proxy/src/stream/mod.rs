@@ -11,6 +11,7 @@ mod cookie;
 pub(crate) mod debug;
 mod end;
 mod exchange;
+mod inspect;
 mod reply;
 mod response;
 mod retry;
@@ -253,7 +254,7 @@ impl<'s> Stream<'s> {
     async fn exchange(&mut self) -> Step<()> {
         self.analyse().await?;
         if self.client_gone {
-            self.front.count(Stat::RequestErrors, 1);
+            self.count_client_abort();
             self.note(Cause::ClientAbort);
             return self.unheard_refusal();
         }
@@ -276,6 +277,12 @@ impl<'s> Stream<'s> {
 
     fn server_timeout(&self) -> Option<Duration> {
         self.effects.timeouts.server.or_else(|| self.backend.as_ref()?.config.timeouts.server)
+    }
+
+    /// `option independent-streams` of the client's and of the server's side: what is written to a side says nothing about its silence.
+    fn independent_sides(&self) -> (bool, bool) {
+        let backend = self.backend.as_ref().is_some_and(|b| b.config.options.independent_streams);
+        (self.front.proxy.options.independent_streams, backend)
     }
 
     /// Notes who ends the stream, at the phase that the server side is in.

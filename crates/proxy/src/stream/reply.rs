@@ -3,7 +3,6 @@
 use super::{Ended, Stream};
 use crate::flow::FlowEvent;
 use crate::timers::{Ring, after};
-use http1::{Version, write_chunk_size};
 use rules::Reply;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -42,13 +41,8 @@ impl Stream<'_> {
             || (matches!(reply.status, 400 | 408) && Arc::ptr_eq(&reply, &Reply::builtin(reply.status)));
         self.close |= closing || self.front.proxy.options.httpclose || self.front.thread.stopping();
         let body = reply.body.as_ref();
-        let chunked = self.response.value(b"content-length").is_none() && !body.is_empty();
-        let old = self.request.version() == Version::Http10 || self.response.version() == Version::Http10;
-        if chunked && !old {
-            self.response.append(b"transfer-encoding", b"chunked");
-        } else if chunked {
-            self.close = true;
-        }
+        let unframed = self.response.value(b"content-length").is_none() && !body.is_empty();
+        self.close |= unframed;
         self.log.bytes_out += self.response.counted_size();
         if closing {
             self.log.bytes_out += CLOSE_FIELD;
@@ -63,13 +57,7 @@ impl Stream<'_> {
         out.extend_from_slice(b"\r\n");
         if self.request.method() != b"HEAD" && !matches!(self.response.status(), 204 | 304) {
             self.log.bytes_out += body.len() as u64;
-            if chunked && !old {
-                write_chunk_size(body.len(), &mut out);
-                out.extend_from_slice(body);
-                out.extend_from_slice(b"\r\n0\r\n\r\n");
-            } else {
-                out.extend_from_slice(body);
-            }
+            out.extend_from_slice(body);
         }
         let written = self.write_client(&out).await;
         self.front.thread.give_text(out);

@@ -1,12 +1,20 @@
 //! The response's head: interim responses, rules, cookies, and how the client connection goes on (haproxy-stream 1.4, 1.5, 2.1).
 
+use super::body::poll_ring;
 use super::rules_on::On;
 use super::{Step, Stop, Stream};
+use crate::flow::Flow;
+use crate::pool::ServerConnection;
 use crate::state::Stat;
+use crate::timers::{Ring, after};
 use http1::{Facts, Framing, Version};
-use rules::{Cursor, Verdict};
+use log_format::termination::Cause;
+use rules::{Cursor, Need, Verdict};
 use sample::Captured;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 impl Stream<'_> {
     /// Sends an interim response on; false when it is a final one (101 is).
@@ -26,13 +34,19 @@ impl Stream<'_> {
     }
 
     /// Counts a response on its server.
-    fn count_status(&self, status: u16) {
+    pub(super) fn count_status(&self, status: u16) {
         self.count_server(Stat::Requests);
         self.count_server(status_class(status));
     }
 
-    /// Everything between the arrival of a final head and its departure.
-    pub(super) fn judge_response(&mut self, facts: &Facts) -> Step<()> {
+    /// Everything between the arrival of a final head and its departure. Of the body there is in `body` what came with the head; rules
+    /// may wait for more of it.
+    pub(super) async fn judge_response(
+        &mut self,
+        facts: &Facts,
+        connection: &mut ServerConnection,
+        body: &mut Flow,
+    ) -> Step<()> {
         self.show_response();
         let status = self.response.status();
         self.log.timers.data = Some(self.elapsed());
@@ -46,17 +60,12 @@ impl Stream<'_> {
         let other = backend.as_ref().filter(|b| b.index != frontend.index);
         self.capture_response_fields();
         for proxy in other.into_iter().chain([&frontend]) {
-            if !proxy.tcp_rules.response_content.is_empty() {
-                self.response_set(&proxy.tcp_rules.response_content)?;
-            }
-        }
-        for proxy in other.into_iter().chain([&frontend]) {
-            self.response_set(&proxy.http_response)?;
+            self.response_set(&proxy.http_response, connection, body).await?;
         }
         self.response_cookie();
         self.decide_client(facts);
         for proxy in other.into_iter().chain([&frontend]) {
-            self.response_set(&proxy.http_after_response)?;
+            self.after_response_set(&proxy.http_after_response, body.pending_payload())?;
         }
         if self.response.status() != status {
             self.log.status = Some(self.response.status());
@@ -64,19 +73,63 @@ impl Stream<'_> {
         Ok(())
     }
 
-    fn response_set(&mut self, set: &rules::RuleSet) -> Step<()> {
+    async fn response_set(
+        &mut self,
+        set: &rules::RuleSet,
+        connection: &mut ServerConnection,
+        body: &mut Flow,
+    ) -> Step<()> {
         if set.is_empty() {
             return Ok(());
         }
         let mut cursor = Cursor::default();
-        let verdict = match self.run_set(set, &mut cursor, On::Response, true) {
-            // Waiting for a response's body is not offered; the rules go on without it.
-            Verdict::Wait(_) => self.run_set(set, &mut cursor, On::Response, true),
-            verdict => verdict,
-        };
-        match self.response_verdict(verdict) {
+        loop {
+            match self.run_set(set, &mut cursor, On::Response, true, body.pending_payload()) {
+                Verdict::Wait(Need::Body { timeout, at_least }) => {
+                    self.wait_for_response_body(timeout, at_least, connection, body).await?;
+                }
+                verdict => return self.response_verdict(verdict).map_or(Ok(()), Err),
+            }
+        }
+    }
+
+    fn after_response_set(&mut self, set: &rules::RuleSet, received: &[u8]) -> Step<()> {
+        if set.is_empty() {
+            return Ok(());
+        }
+        let verdict = self.run_set(set, &mut Cursor::default(), On::Response, true, received);
+        self.response_verdict(verdict).map_or(Ok(()), Err)
+    }
+
+    /// `http-response wait-for-body`: the request goes on meanwhile. What ends the body early is left to the relay.
+    async fn wait_for_response_body(
+        &mut self,
+        timeout: Duration,
+        at_least: u64,
+        connection: &mut ServerConnection,
+        body: &mut Flow,
+    ) -> Step<()> {
+        let global = &self.front.thread.world.config.global;
+        let room = global.bufsize.saturating_sub(global.maxrewrite);
+        self.alarm.set(after(self.now_ms(), Some(timeout)));
+        let ring = poll_fn(|cx| {
+            let now = crate::clock::now_ms();
+            // Its end and its failures are told again when the relay asks.
+            let _ = self.flow.poll(cx, self.client, &mut connection.io, now);
+            let ended = body.poll_receive(cx, &mut connection.io, now).is_ready();
+            let enough = body.pending_payload().len() >= room
+                || body.is_full()
+                || (at_least > 0 && body.payload_total >= at_least);
+            if ended || enough {
+                return Poll::Ready(None);
+            }
+            poll_ring(self.alarm, cx).map(Some)
+        })
+        .await;
+        match ring {
             None => Ok(()),
-            Some(stop) => Err(stop),
+            Some(Ring::Deadline) => self.fail(Cause::ServerTimeout, 504),
+            Some(Ring::Kill(kill)) => self.killed(kill),
         }
     }
 
@@ -143,7 +196,7 @@ impl Stream<'_> {
         let backend = self.backend.as_ref().map(|b| Arc::clone(&b.config));
         let other = backend.as_ref().filter(|b| b.index != frontend.index);
         for proxy in other.into_iter().chain([&frontend]) {
-            self.response_set(&proxy.http_after_response)?;
+            self.after_response_set(&proxy.http_after_response, &[])?;
         }
         Ok(())
     }

@@ -11,20 +11,29 @@ use std::sync::Arc;
 pub(super) enum On {
     /// `tcp-request content`, `http-request`
     Request,
-    /// `http-response`, `tcp-response content`
+    /// `http-response`, `tcp-response content` with a head
     Response,
+    /// `tcp-response content` before anything of the server is known
+    ServerBytes,
 }
 
 impl Stream<'_> {
-    /// Runs a set from the cursor on.
-    pub(super) fn run_set(&mut self, set: &RuleSet, cursor: &mut Cursor, on: On, complete: bool) -> Verdict {
+    /// Runs a set from the cursor on. `received`: what is there of the response's body, or of the server's bytes.
+    pub(super) fn run_set(
+        &mut self,
+        set: &RuleSet,
+        cursor: &mut Cursor,
+        on: On,
+        complete: bool,
+        received: &[u8],
+    ) -> Verdict {
         let thread = std::rc::Rc::clone(&self.front.thread);
         let global = &thread.world.config.global;
-        let in_response = on == On::Response;
+        let in_response = on != On::Request;
         let head = if in_response { &self.response } else { &self.request };
         let room = global.bufsize.saturating_sub(head.wire_size());
         let has_request = self.http;
-        let has_response = in_response && self.http;
+        let has_response = on == On::Response && self.http;
         let verdict = {
             let mut scratch = thread.scratch.borrow_mut();
             let mut cx = RuleCx {
@@ -33,7 +42,7 @@ impl Stream<'_> {
                 request: has_request.then_some(&mut *self.request),
                 response: has_response.then_some(&mut *self.response),
                 request_payload: self.flow.pending_payload(),
-                response_payload: &[],
+                response_payload: received,
                 complete,
                 in_response,
                 env: &thread.env,
@@ -57,7 +66,7 @@ impl Stream<'_> {
         }
         let mut cursor = Cursor::default();
         loop {
-            let verdict = self.run_set(set, &mut cursor, On::Request, true);
+            let verdict = self.run_set(set, &mut cursor, On::Request, true, &[]);
             if !self.effects.early_hints.is_empty() {
                 self.send_early_hints().await?;
             }
@@ -153,9 +162,10 @@ impl Stream<'_> {
                 let reply = self.error_reply(502);
                 Some(Stop::Answer(reply))
             }
+            // HAPROXY: it counts as a denial of the request.
             Verdict::SilentDrop { .. } => {
-                self.count_denied_response();
-                self.log.termination.note(Cause::Proxy, Phase::Headers);
+                self.count_denied_request();
+                self.log.termination.note(Cause::Proxy, Phase::Request);
                 Some(Stop::Vanish)
             }
             Verdict::Failed => {
@@ -174,12 +184,12 @@ impl Stream<'_> {
         reply
     }
 
-    fn count_denied_request(&self) {
+    pub(super) fn count_denied_request(&self) {
         self.front.count(Stat::DeniedRequests, 1);
         self.count_backend(Stat::DeniedRequests);
     }
 
-    fn count_denied_response(&self) {
+    pub(super) fn count_denied_response(&self) {
         self.front.count(Stat::DeniedResponses, 1);
         self.count_backend(Stat::DeniedResponses);
         self.count_server(Stat::DeniedResponses);

@@ -17,11 +17,16 @@ impl Stream<'_> {
     /// Serves it to its end.
     pub(crate) async fn run_tcp(&mut self) {
         self.show_request();
-        if let Err(Stop::Vanish) = self.tcp_exchange().await {
-            self.alarm.set(after(self.now_ms(), self.client_timeout()));
-            if self.client_timeout().is_some() {
-                poll_fn(|cx| poll_ring(self.alarm, cx)).await;
+        match self.tcp_exchange().await {
+            Ok(()) => {}
+            Err(Stop::Vanish) => {
+                self.alarm.set(after(self.now_ms(), self.client_timeout()));
+                if self.client_timeout().is_some() {
+                    poll_fn(|cx| poll_ring(self.alarm, cx)).await;
+                }
             }
+            // Before the reset that bytes of the client which nobody read turn the close into.
+            Err(_) => self.client.shut_down_write(),
         }
         self.finish();
     }
@@ -44,9 +49,13 @@ impl Stream<'_> {
         let now = self.now_ms();
         self.flow.write_at = now;
         self.flow.read_at = now;
-        let response = Flow::new(Framing::UntilClose, Buffer::take_double(), Vec::new(), now);
+        let mut response = Flow::new(Framing::UntilClose, Buffer::take_double(), Vec::new(), now);
+        if self.inspect_server(&mut connection.io, &mut response).await? {
+            self.client.shut_down_write();
+            return Ok(());
+        }
         let end = self.tunnel(&mut connection.io, response).await;
-        connection.clean = end.is_ok();
+        connection.clean = end.is_ok() && !self.backend.as_ref().is_some_and(|b| b.config.options.nolinger);
         end
     }
 
@@ -64,7 +73,7 @@ impl Stream<'_> {
         let mut complete = proxy.tcp_rules.request_inspect_delay.is_none();
         let mut deadline = None;
         loop {
-            let verdict = self.run_set(set, &mut cursor, On::Request, complete);
+            let verdict = self.run_set(set, &mut cursor, On::Request, complete, &[]);
             if !matches!(verdict, Verdict::Wait(Need::Data)) {
                 return self.request_verdict(verdict).map_err(|stop| match stop {
                     Stop::Answer(_) => Stop::Cut,

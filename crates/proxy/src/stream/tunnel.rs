@@ -49,8 +49,10 @@ impl Stream<'_> {
             }
         };
         self.note(cause);
-        // Before the reset that bytes of the client which nobody read turn the close into.
-        self.client.shut_down_write();
+        if self.http {
+            // Before the reset that bytes of the client which nobody read turn the close into.
+            self.client.shut_down_write();
+        }
         Err(Stop::Cut)
     }
 
@@ -64,6 +66,11 @@ impl Stream<'_> {
         let server_timeout = tunnel.or(self.server_timeout());
         let client_fin = self.front.proxy.timeouts.client_fin;
         let server_fin = self.backend.as_ref().and_then(|b| b.config.timeouts.server_fin);
+        let (client_alone, server_alone) = self.independent_sides();
+        let (client_nolinger, server_nolinger) = (
+            self.front.proxy.options.nolinger,
+            self.backend.as_ref().is_some_and(|b| b.config.options.nolinger),
+        );
         let (mut upward_done, mut downward_done) = (false, false);
         poll_fn(|cx| {
             let now = crate::clock::now_ms();
@@ -71,6 +78,10 @@ impl Stream<'_> {
                 match self.flow.poll(cx, self.client, server, now) {
                     Poll::Ready(FlowEvent::Done) => {
                         upward_done = true;
+                        if server_nolinger {
+                            // No half of a connection is kept.
+                            return Poll::Ready(TunnelEnd::Both);
+                        }
                         server.shut_down_write();
                     }
                     Poll::Ready(FlowEvent::SinkFailed) => return Poll::Ready(TunnelEnd::Server),
@@ -82,6 +93,10 @@ impl Stream<'_> {
                 match response.poll(cx, server, self.client, now) {
                     Poll::Ready(FlowEvent::Done) => {
                         downward_done = true;
+                        if client_nolinger {
+                            self.client.reset_on_close();
+                            return Poll::Ready(TunnelEnd::Both);
+                        }
                         self.client.shut_down_write();
                     }
                     Poll::Ready(FlowEvent::SinkFailed) => return Poll::Ready(TunnelEnd::Client),
@@ -99,13 +114,15 @@ impl Stream<'_> {
             let (mut client, mut server) = (NEVER, NEVER);
             let (mut client_read, mut server_read) = (NEVER, NEVER);
             if !upward_done && up.read {
-                client_read = after(self.flow.read_at.max(response.write_at), client_limit);
+                let written = if client_alone { 0 } else { response.write_at };
+                client_read = after(self.flow.read_at.max(written), client_limit);
             }
             if !downward_done && down.write {
                 client = after(response.write_at, client_limit);
             }
             if !downward_done && down.read {
-                server_read = after(response.read_at.max(self.flow.write_at), server_limit);
+                let written = if server_alone { 0 } else { self.flow.write_at };
+                server_read = after(response.read_at.max(written), server_limit);
                 // HAPROXY: a client may be silent for as long as the server may.
                 client_read = if client_read <= server_read { server_read } else { NEVER };
             }

@@ -1,6 +1,6 @@
 //! `wait-for-body`.
 
-use super::{Action, ActionRow, Args, REQUEST, row};
+use super::{Action, ActionRow, Args, HTTP, row};
 use crate::parse::Parsed;
 use crate::{Need, RuleCx, Verdict};
 use sample::ParseCx;
@@ -44,4 +44,4 @@ fn parse(args: &mut Args<'_>, _cx: &mut ParseCx<'_>) -> Parsed {
 }
 
 pub(crate) const ROWS: &[ActionRow] =
-    &[row("wait-for-body", REQUEST, (2, 4), "Waits for the body, or a part of it.", parse)];
+    &[row("wait-for-body", HTTP, (2, 4), "Waits for the body, or a part of it.", parse)];
