@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     /// The number in the next id.
     pub(crate) next_id: AtomicU64,
+    /// The names of the scenarios to run; empty for all.
+    pub(crate) only: String,
     /// Workers are being replaced: idle connections may be closed.
     pub(crate) reloading: AtomicBool,
 }
@@ -132,9 +134,11 @@ impl Client {
             (1, "silent", Client::silent),
             (1, "stalled reader", Client::stalled_reader),
         ];
-        let total: u64 = SCENARIOS.iter().map(|row| row.0).sum();
-        let mut number = self.dice.next() % total;
-        for &(weight, name, run) in SCENARIOS {
+        let wanted =
+            |row: &&(u64, &str, Scenario)| self.shared.only.is_empty() || self.shared.only.contains(row.1);
+        let total: u64 = SCENARIOS.iter().filter(wanted).map(|row| row.0).sum();
+        let mut number = self.dice.next() % total.max(1);
+        for &(weight, name, run) in SCENARIOS.iter().filter(wanted) {
             if number < weight {
                 self.scenario = name;
                 self.shared.ledger.count(|counts| *counts.scenarios.entry(name).or_default() += 1);

@@ -4,7 +4,7 @@
 //! Each round has a storm, in which workers are replaced every few seconds, and a steady part with one worker, whose counters, log,
 //! memory and descriptors are compared with what the clients saw.
 //!
-//! SOAK_SECONDS (45), SOAK_SEED, SOAK_CLIENTS (16); HAPROXY or SUBJECT=reference with REFERENCE choose the program.
+//! SOAK_SECONDS (45), SOAK_SEED, SOAK_CLIENTS (16), SOAK_ONLY (names of scenarios); HAPROXY or SUBJECT=reference with REFERENCE choose the program.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod client;
@@ -124,6 +124,7 @@ fn soak(
         ports: subject.ports,
         ledger: Ledger::default(),
         next_id: AtomicU64::new(1),
+        only: std::env::var("SOAK_ONLY").unwrap_or_default(),
         reloading: AtomicBool::new(false),
     });
     let gate = Arc::new(Gate::default());
@@ -247,19 +248,28 @@ fn come_to_rest(subject: &Subject, origins: &origin::Counts, report: &mut Report
         streams.lines().filter(|line| !line.is_empty()).all(|line| line.contains("fe=GLOBAL")).then_some(())
     });
     report.check("show sess is empty", quiet.is_ok(), &streams);
-    let rows = subject.statistics()?;
-    let busy: Vec<String> = rows
-        .iter()
-        .flat_map(|((proxy, name), row)| {
-            ["scur", "qcur"].into_iter().filter_map(move |column| {
-                let value = row.get(column).copied().unwrap_or(0);
-                (value != 0).then(|| format!("{proxy}/{name} {column} {value}"))
-            })
-        })
-        .collect();
+    // A connection counts until its end is processed, a moment after the client has closed it.
+    let mut busy = Vec::new();
+    let _ = until("scur and qcur", REST, || {
+        busy = subject.statistics().map_or_else(|error| vec![error], |rows| still_busy(&rows));
+        busy.is_empty().then_some(())
+    });
     report.check("scur and qcur are 0", busy.is_empty(), &busy.join(", "));
     report.note(&format!("{} connections at the origins", origins.open.load(Ordering::Relaxed)));
     Ok(())
+}
+
+fn still_busy(rows: &subject::Statistics) -> Vec<String> {
+    let mut found = Vec::new();
+    for ((proxy, name), row) in rows {
+        for column in ["scur", "qcur"] {
+            let value = row.get(column).copied().unwrap_or(0);
+            if value != 0 {
+                found.push(format!("{proxy}/{name} {column} {value}"));
+            }
+        }
+    }
+    found
 }
 
 fn steady_part(
@@ -270,7 +280,7 @@ fn steady_part(
     seconds: u64,
     report: &mut Report,
 ) -> Result<(), String> {
-    subject.log.lock().unwrap().lines.clear();
+    *subject.log.lock().unwrap() = subject::Log::default();
     // Errors of the clients only, not of the reload before.
     drop(shared.ledger.take());
     gate.open();
@@ -333,7 +343,11 @@ fn reckon(subject: &Subject, shared: &Shared, worker: u32, report: &mut Report) 
     }
     let backends = rows.iter().filter(|((proxy, name), _)| name == "BACKEND" && proxy != "raw");
     let sessions: u64 = backends.map(|(_, row)| row.get("stot").copied().unwrap_or(0)).sum();
-    report.note(&format!("backends: {sessions} streams"));
+    let (lines, nameless) = {
+        let log = subject.log.lock().unwrap();
+        (log.lines.len(), log.nameless)
+    };
+    report.note(&format!("backends: {sessions} streams; log: {lines} ids, {nameless} lines without one"));
     let sum = |name: &str| {
         rows.iter()
             .filter(|((_, row), _)| row == "BACKEND")

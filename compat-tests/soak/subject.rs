@@ -101,7 +101,12 @@ backend stall
 pub(crate) struct Log {
     /// By id.
     pub(crate) lines: HashMap<u64, (u32, u16)>,
+    /// Lines of requests whose head never came, or not up to the id.
+    pub(crate) nameless: u64,
 }
+
+/// `show stat`: (proxy, and server or FRONTEND or BACKEND) -> column -> number.
+pub(crate) type Statistics = HashMap<(String, String), HashMap<String, u64>>;
 
 /// The running proxy.
 pub(crate) struct Subject {
@@ -247,8 +252,8 @@ impl Subject {
         ask().map_err(|error| format!("'{command}': {error}"))
     }
 
-    /// `show stat`: (proxy, server or FRONTEND or BACKEND) -> column -> number.
-    pub(crate) fn statistics(&self) -> Result<HashMap<(String, String), HashMap<String, u64>>, String> {
+    /// `show stat`.
+    pub(crate) fn statistics(&self) -> Result<Statistics, String> {
         let text = self.command("show stat")?;
         let mut lines = text.trim_start_matches("# ").lines();
         let names: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
@@ -305,11 +310,14 @@ fn receive_log(socket: &UdpSocket, log: &Mutex<Log>) {
         let Some(at) = text.find("soak ") else { continue };
         let words: Vec<&str> = text[at..].split_whitespace().collect();
         let [_, id, status, ..] = words.as_slice() else { continue };
-        if let (Ok(id), Ok(mut log)) = (u64::from_str_radix(id, 16), log.lock()) {
-            let line = log.lines.entry(id).or_default();
-            line.0 += 1;
-            line.1 = status.parse().unwrap_or(0);
-        }
+        let Ok(mut log) = log.lock() else { continue };
+        let Ok(id) = u64::from_str_radix(id, 16) else {
+            log.nameless += 1;
+            continue;
+        };
+        let line = log.lines.entry(id).or_default();
+        line.0 += 1;
+        line.1 = status.parse().unwrap_or(0);
     }
 }
 
