@@ -446,6 +446,37 @@ fn requests_beyond_maxconn_wait_their_turn() {
     assert!(proxy.untimed_line().contains(" 0/1 "));
 }
 
+/// A server that answers early and closes: what is left of the request's body must not be read as another request.
+#[test]
+fn the_rest_of_a_request_answered_early_is_no_request() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let record = Arc::clone(&seen);
+    let address = origin(move |client, _| {
+        let head = client.until("\r\n\r\n");
+        record.lock().unwrap().push(head.lines().next().unwrap_or_default().to_owned());
+        let _ = client.stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    });
+    let proxy = Proxy::start("", "", "", &[address], "");
+    let inner = b"GET /inner HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut request = b"POST /outer HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    for _ in 0..8000 {
+        request.extend_from_slice(format!("{:x}\r\n", inner.len()).as_bytes());
+        request.extend_from_slice(inner);
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"0\r\n\r\n");
+    // When the server's end is noticed is chance: several tries.
+    for _ in 0..30 {
+        let mut client = proxy.connect();
+        let _ = client.stream.write_all(&request);
+        let _ = client.stream.shutdown(Shutdown::Write);
+        let answers = client.rest();
+        assert!(answers.matches("HTTP/1.1 ").count() <= 1, "{answers}");
+    }
+    let seen = seen.lock().unwrap();
+    assert!(seen.iter().all(|line| line == "POST /outer HTTP/1.1"), "{seen:?}");
+}
+
 #[test]
 fn tcp_mode_passes_each_end_on() {
     let server = origin(|peer, _| {

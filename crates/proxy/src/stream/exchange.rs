@@ -117,6 +117,12 @@ impl Stream<'_> {
                 }
             }
         };
+        if sent && !self.flow.is_done() {
+            // The server answered and takes no more of the request. The rest of it is still the request's, not another one.
+            self.flow.discard();
+            self.close = true;
+            sent = false;
+        }
         let mut response = Flow::new(facts.framing, buffer, Vec::new(), self.now_ms());
         // What came with the head is judged with it: a body that is broken from the start is an invalid response.
         if let Err(error) = response.decode() {
@@ -167,7 +173,8 @@ impl Stream<'_> {
         self.front.thread.give_text(text);
         // Bytes after the response belong to nothing: the connection is out of step.
         let surplus = rest.is_some_and(|rest| !rest.is_empty());
-        self.release(connection, close_server || surplus);
+        // A server that did not take the whole request cannot take another one.
+        self.release(connection, close_server || surplus || self.flow.is_discarding());
         Ok(Progress::Over)
     }
 
