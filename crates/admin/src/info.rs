@@ -100,6 +100,9 @@ pub(crate) fn info(scope: &Scope) -> Info {
     info.set("SessRate", u32(shared.session_rate.read(now)));
     info.set("MaxSessRate", u32(shared.session_rate.max()));
     info.set("node", text(&global.node));
+    if !global.description.is_empty() {
+        info.set("description", text(&global.description));
+    }
     info.set("Stopping", u32(u64::from(shared.stopping())));
     let listeners = listeners(scope);
     info.set("Jobs", u32(shared.connections() + listeners));

@@ -42,17 +42,16 @@ impl Info {
         self.values.push((name, value));
     }
 
-    /// Every line with its value, in order.
+    /// Every line with its value, in order. `description` is there only when the configuration has one.
     pub fn iter(&self) -> impl Iterator<Item = (&'static InfoLine, Value)> {
-        LINES.iter().map(|line| {
-            let value =
-                self.values.iter().find(|(name, _)| *name == line.name).map(|(_, value)| value.clone());
-            (
-                line,
-                value.unwrap_or_else(|| {
-                    if line.kind == "str" { Value::Text(String::new()) } else { Value::U32(0) }
-                }),
-            )
+        LINES.iter().filter_map(|line| {
+            let value = self.values.iter().find(|(name, _)| *name == line.name);
+            match value {
+                Some((_, value)) => Some((line, value.clone())),
+                None if line.name == "description" => None,
+                None if line.kind == "str" => Some((line, Value::Text(String::new()))),
+                None => Some((line, Value::U32(0))),
+            }
         })
     }
 }
@@ -109,6 +108,7 @@ pub const LINES: &[InfoLine] = &[
     line(48, "Run_queue", "MGP", "u32", "Total number of active tasks+tasklets in the current worker process"),
     line(49, "Idle_pct", "MaP", "u32", "Percentage of last second spent waiting in the current worker thread"),
     line(50, "node", "COS", "str", "Node name (global.node)"),
+    line(51, "description", "COS", "str", "Node description (global.description)"),
     line(52, "Stopping", "MGP", "u32", "1 if the worker process is currently stopping, otherwise zero"),
     line(53, "Jobs", "MGP", "u32", "Current number of active jobs on the current worker process (frontend connections, master connections, listeners)"),
     line(54, "Unstoppable Jobs", "MGP", "u32", "Current number of unstoppable jobs on the current worker process (master connections)"),
@@ -137,3 +137,17 @@ pub const LINES: &[InfoLine] = &[
     line(77, "CumStreams", "MGP", "u64", "Total number of streams created on this worker process since started"),
     line(78, "BlockedTrafficWarnings", "MGP", "u32", "Total number of warnings issued about traffic being blocked by too slow a task"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_is_shown_only_when_there_is_one() {
+        let mut info = Info::default();
+        let shown = |info: &Info| info.iter().filter(|(line, _)| line.name == "description").count();
+        assert_eq!((shown(&info), info.iter().count()), (0, LINES.len() - 1));
+        info.set("description", Value::Text("second".to_owned()));
+        assert_eq!(shown(&info), 1);
+    }
+}
