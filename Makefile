@@ -26,7 +26,7 @@ export CARGO_TERM_COLOR ?= never
 export HAPROXY    ?= $(abspath $(TARGET)/release/haproxy)
 export KEEPALIVED ?= $(abspath $(TARGET)/release/keepalived)
 
-.PHONY: help check fmt clippy doc deny layout generated test test-unit test-vtc test-side-by-side test-reload test-soak \
+.PHONY: help check fmt clippy doc deny layout generated test test-unit test-vtc test-side-by-side test-reload test-faults test-soak \
         test-packages test-hosts test-netns soak-netns demo deb bench soak fuzz build tools reference clean print-tests
 
 help:
@@ -59,7 +59,7 @@ generated: build
 # -- test --
 
 # In this order: what is quick and tells most comes first.
-TESTS := test-unit test-vtc test-side-by-side test-reload test-soak test-netns demo test-packages test-hosts
+TESTS := test-unit test-vtc test-side-by-side test-reload test-faults test-soak test-netns demo test-packages test-hosts
 
 test: tools
 	@$(PYTHON) -B .ci/steps.py $(TESTS)
@@ -86,6 +86,9 @@ soak-netns: build
 test-packages: deb
 	.ci/tools lintian
 	$(LAB) -m packages
+
+test-faults: build
+	$(LAB) -m faults
 
 # The short form of `make soak`, with a fixed seed.
 test-soak: build

@@ -12,7 +12,7 @@ from faults import cases
 from lab import poll, reference, report, undo
 
 HARMLESS = {"spins": False, "late": False, "too much": False, "held up": False, "more than 1 %": False, "serves again": True,
-            "alive": True, "told": True}
+            "alive": True, "told": True, "drops are counted": True}
 """What must be so of ours whatever the reference does."""
 
 

@@ -15,6 +15,9 @@ from lab import local, poll, undo
 PATIENCE = 20
 """Seconds after which anything counts as stuck."""
 
+BODY = memoryview(bytes(1 << 20))
+"""What the origin's bodies are made of."""
+
 DEFAULTS = """
 defaults
     mode http
@@ -40,12 +43,13 @@ class Origin(http.server.ThreadingHTTPServer):
             if words[0] == "delay":
                 # The case measures this pause; nothing else waits for it.
                 time.sleep(int(words[1]) / 1000)
-            body = b"x" * (int(words[1]) if words[0] == "size" else 2)
+            size = int(words[1]) if words[0] == "size" else 2
             self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(size))
             self.end_headers()
             with contextlib.suppress(OSError):
-                self.wfile.write(body)
+                while size > 0:
+                    size -= self.wfile.write(BODY[:size])
 
         do_HEAD = do_GET
 
@@ -75,6 +79,7 @@ class Haproxy:
     """A haproxy in the foreground with a stats socket. `limits` is (soft, hard) of RLIMIT_NOFILE."""
 
     def __init__(self, stack, program, config, limits=None, environment=None, keep=(), output=None, master=False, ready=True):
+        self.program = program
         self.directory = local.folder(stack)
         os.chmod(self.directory, 0o755)
         self.port = local.free_port()
@@ -90,7 +95,8 @@ class Haproxy:
                 preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits)) if limits else None)
         stack.callback(undo.end, self.process)
         if ready:
-            poll.until(f"{program} listens", lambda: local.listens(self.port) or self.process.poll() is not None, PATIENCE)
+            # The sockets listen before the program has started; it answers commands when it has.
+            poll.until(f"{program} answers", lambda: self.answers() or self.process.poll() is not None, PATIENCE)
             if self.process.poll() is not None:
                 raise poll.TimedOut(f"{program} ended: {self.output()[-500:]}")
 
@@ -107,7 +113,7 @@ class Haproxy:
 
     def alerts(self):
         """The alerts without what differs from run to run."""
-        text = self.output().replace(self.directory, "DIR")
+        text = self.output().replace(self.directory, "DIR").replace(self.program, "PROGRAM")
         lines = [re.sub(r"^\[(\w+)\]\s+\(\d+\) : ", r"[\1] ", line) for line in text.splitlines()]
         return [line for line in lines if line.startswith("[ALERT]")]
 
@@ -131,6 +137,13 @@ class Haproxy:
         lines = self.command("show stat").removeprefix("# ").splitlines()
         at = lines[0].split(",").index(column)
         return next(line.split(",")[at] for line in lines[1:] if line.startswith(f"{proxy},{row},"))
+
+    def answers(self):
+        """Whether the stats socket answers."""
+        try:
+            return "Uptime" in self.command("show info")
+        except OSError:
+            return False
 
     def cpu(self):
         """CPU seconds that the process has used."""
