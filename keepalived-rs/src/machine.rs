@@ -63,6 +63,21 @@ impl System for Machine {
         Some(InterfaceStatus { loopback })
     }
 
+    fn vrf_table(&self, name: &str) -> Option<u32> {
+        let links = netlink::Route::open().ok()?.links().ok()?;
+        links.into_iter().find(|link| link.name == name)?.vrf_table
+    }
+
+    fn hardware_address(&self, name: &str) -> Option<[u8; 6]> {
+        if name.is_empty() || name.contains('/') || name.starts_with('.') {
+            return None;
+        }
+        let text = std::fs::read_to_string(format!("/sys/class/net/{name}/address")).ok()?;
+        let octets: Option<Vec<u8>> =
+            text.trim().split(':').map(|octet| u8::from_str_radix(octet, 16).ok()).collect();
+        octets?.try_into().ok()
+    }
+
     fn status(&self, path: &Path) -> Result<FileStatus, String> {
         let metadata = std::fs::symlink_metadata(path).map_err(|e| words(&e))?;
         let kind = match metadata.file_type() {

@@ -10,20 +10,16 @@ use crate::log::line;
 
 /// Removes every virtual address of a configuration. Addresses that are not there are no problem.
 pub(crate) fn virtual_addresses(config: &Config) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let Ok(runtime) = runtime else { return };
-    runtime.block_on(async {
-        let Ok(route) = Route::open() else { return };
-        let Ok(links) = route.links().await else { return };
-        for instance in &config.instances {
-            let all = instance.virtual_addresses.iter().chain(&instance.excluded_addresses);
-            let specs: Vec<AddressSpec> = all.filter_map(|address| spec(address, &links)).collect();
-            let removed = route.delete_addresses(&specs).await.into_iter().filter(Result::is_ok).count();
-            if removed > 0 {
-                line!("({}) removing VIPs left behind by the VRRP process", instance.name);
-            }
+    let Ok(route) = Route::open() else { return };
+    let Ok(links) = route.links() else { return };
+    for instance in &config.instances {
+        let all = instance.virtual_addresses.iter().chain(&instance.excluded_addresses);
+        let specs: Vec<AddressSpec> = all.filter_map(|address| spec(address, &links)).collect();
+        let removed = route.delete_addresses(&specs).into_iter().filter(Result::is_ok).count();
+        if removed > 0 {
+            line!("({}) removing VIPs left behind by the VRRP process", instance.name);
         }
-    });
+    }
 }
 
 fn spec(address: &keepalived_config::resolved::Address, links: &[Link]) -> Option<AddressSpec> {

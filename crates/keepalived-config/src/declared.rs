@@ -1,6 +1,7 @@
 //! The configuration as written: what each block says, nothing inherited and nothing defaulted.
 
 pub(crate) mod daemon;
+pub(crate) mod network;
 pub(crate) mod tracker;
 
 use std::collections::HashSet;
@@ -14,6 +15,9 @@ use crate::registry::Named;
 use crate::resolved::{Address, TrackedInterface, UnicastPeer, User};
 
 pub(crate) use daemon::{DaemonDecl, FifoDecl};
+pub(crate) use network::{
+    GarpGroupDecl, InstanceNetworkDecl, IpvlanDecl, NetworkDecl, TrackGroupDecl, VmacDecl,
+};
 
 /// Everything at top level.
 #[derive(Debug, Default)]
@@ -25,6 +29,8 @@ pub(crate) struct Declared {
     pub(crate) scripts: Vec<ScriptDecl>,
     pub(crate) groups: Vec<GroupDecl>,
     pub(crate) static_addresses: Vec<Address>,
+    /// Top-level blocks and `global_defs` about interfaces.
+    pub(crate) network: NetworkDecl,
 }
 
 impl Named for Declared {
@@ -36,8 +42,18 @@ impl Named for Declared {
     fn scope_of(&self, keyword: &str) -> Option<Scope> {
         match keyword {
             "track_file" | "vrrp_track_file" => Some(Scope::Tracking),
-            "vrrp_track_process" | "vrrp_script" | "vrrp_instance" | "vrrp_sync_group"
-            | "static_ipaddress" => Some(Scope::Vrrp),
+            "vrrp_track_process"
+            | "vrrp_script"
+            | "vrrp_instance"
+            | "vrrp_sync_group"
+            | "static_ipaddress"
+            | "static_routes"
+            | "static_rules"
+            | "track_group"
+            | "garp_group"
+            | "interface_up_down_delays"
+            | "linkbeat_interfaces"
+            | "linkbeat_use_polling" => Some(Scope::Vrrp),
             _ => Some(Scope::Parent),
         }
     }
@@ -74,6 +90,7 @@ pub(crate) struct GlobalDecl {
     pub(crate) lower_prio_no_advert: Option<bool>,
     pub(crate) higher_prio_send_advert: Option<bool>,
     pub(crate) version: Option<u32>,
+    pub(crate) network: NetworkDecl,
     pub(crate) check_unicast_src: bool,
     pub(crate) skip_check_adv_addr: Option<bool>,
     pub(crate) owner_ignore_adverts: Option<bool>,
@@ -112,6 +129,7 @@ impl Default for GlobalDecl {
             lower_prio_no_advert: None,
             higher_prio_send_advert: None,
             version: None,
+            network: NetworkDecl::default(),
             check_unicast_src: false,
             skip_check_adv_addr: None,
             owner_ignore_adverts: None,
@@ -230,6 +248,7 @@ pub(crate) struct InstanceDecl {
     pub(crate) excluded: Vec<Address>,
     pub(crate) routes: Vec<crate::resolved::VirtualRoute>,
     pub(crate) no_virtual_address: bool,
+    pub(crate) network: InstanceNetworkDecl,
     pub(crate) track_scripts: Vec<TrackedScriptDecl>,
     pub(crate) track_interfaces: Vec<TrackedInterface>,
     pub(crate) trackers: Vec<tracker::TrackedObjectDecl>,
@@ -272,6 +291,7 @@ impl InstanceDecl {
             excluded: Vec::new(),
             routes: Vec::new(),
             no_virtual_address: false,
+            network: InstanceNetworkDecl::default(),
             track_scripts: Vec::new(),
             track_interfaces: Vec::new(),
             trackers: Vec::new(),

@@ -108,6 +108,8 @@ pub fn load(path: &Path, options: &ReadOptions, system: &dyn System) -> Outcome 
         scripts: Vec::new(),
         trackers: Vec::new(),
         default_interface: None,
+        dynamic_interfaces: tree.nodes.iter().any(has_dynamic_interfaces),
+        rule_priority: 0x4000,
     };
     registry::apply(&block::top::TABLES, &tree.nodes, &mut declared, &mut cx);
     let (stopped, missing_interface) = (cx.stopped, cx.missing_interface);
@@ -130,7 +132,19 @@ pub fn load(path: &Path, options: &ReadOptions, system: &dyn System) -> Outcome 
 
 /// Whether a statement at top level is work for the VRRP child, however wrong it is.
 fn starts_vrrp(node: &tree::Node) -> bool {
-    matches!(node, tree::Node::Statement(s) if matches!(s.keyword().as_str(), "vrrp_instance" | "static_ipaddress"))
+    let starts = |keyword: &str| {
+        matches!(keyword, "vrrp_instance" | "static_ipaddress" | "static_routes" | "static_rules")
+    };
+    matches!(node, tree::Node::Statement(s) if starts(&s.keyword()))
+}
+
+/// Whether a statement at top level is `global_defs` with `dynamic_interfaces`, which counts wherever it stands.
+fn has_dynamic_interfaces(node: &tree::Node) -> bool {
+    let tree::Node::Statement(statement) = node else { return false };
+    let is_word =
+        |node: &tree::Node| matches!(node, tree::Node::Statement(s) if s.keyword() == "dynamic_interfaces");
+    statement.keyword() == "global_defs"
+        && statement.block.as_ref().is_some_and(|block| block.nodes.iter().any(is_word))
 }
 
 #[cfg(test)]

@@ -71,6 +71,10 @@ pub(crate) struct Cx<'a> {
     pub(crate) trackers: Vec<TrackerDecl>,
     /// `default_interface`.
     pub(crate) default_interface: Option<String>,
+    /// `dynamic_interfaces`: an interface may be missing.
+    pub(crate) dynamic_interfaces: bool,
+    /// The preference of the next rule that has none.
+    pub(crate) rule_priority: u32,
 }
 
 impl Cx<'_> {
@@ -150,9 +154,16 @@ impl Cx<'_> {
 
     /// Whether an interface exists; notes it when not.
     pub(crate) fn interface_exists(&mut self, name: &str) -> bool {
-        let exists = self.system.interface(name).is_some();
+        let exists = self.dynamic_interfaces || self.system.interface(name).is_some();
         self.missing_interface |= !exists;
         exists
+    }
+
+    /// A preference for a rule without one: each is looked at before those that came earlier.
+    pub(crate) fn next_rule_priority(&mut self) -> u32 {
+        let priority = self.rule_priority;
+        self.rule_priority = priority.saturating_sub(1);
+        priority
     }
 }
 
@@ -269,7 +280,7 @@ fn apply_row<T: Named>(row: &Keyword<T>, statement: &Statement, target: &mut T, 
     }
 }
 
-fn missing_parameter(statement: &Statement, cx: &mut Cx<'_>) {
+pub(crate) fn missing_parameter(statement: &Statement, cx: &mut Cx<'_>) {
     let last = statement.words.last().map(|w| w.word.lossy()).unwrap_or_default();
     let text = format!(
         "*** Configuration line starting `{}` is missing a parameter after keyword `{last}` at word position {}",

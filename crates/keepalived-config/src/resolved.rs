@@ -5,6 +5,8 @@
 //! "was it set?" unless the absence means something by itself. Keyword meanings: keepalived.conf(5).
 
 mod daemon;
+mod network;
+mod routes;
 mod tracker;
 
 use std::ffi::OsString;
@@ -12,6 +14,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 pub use daemon::{Daemon, Dumps, Fifo, Identity, Inherited, Mail, OneShot, ReloadCheck, ReloadFile};
+pub use network::{
+    ExtraGarp, FirewallSettings, GarpGroup, InterfaceDelay, IpvlanMode, Linkbeat, LinkbeatKind, Network,
+    OldChecksum, ReceiveBuffer, TrackGroup, Vmac, VmacKind,
+};
+pub use routes::{
+    RouteEncap, RouteKind, RouteMetric, RouteNextHop, RoutePlacement, RuleAction, VirtualRoute, VirtualRule,
+};
 pub use tracker::{ParamMatch, TrackFile, TrackProcess, TrackedObject, Tracker, TrackerKind};
 
 /// A whole configuration, ready to run.
@@ -29,12 +38,17 @@ pub struct Config {
     pub sync_groups: Vec<SyncGroup>,
     /// `static_ipaddress`: added at start, removed at stop.
     pub static_addresses: Vec<Address>,
+    /// Interfaces, static routes and rules, the firewall.
+    pub network: Network,
 }
 
 impl Config {
     /// True when there is something for the VRRP child to do.
     pub fn has_vrrp(&self) -> bool {
-        !self.instances.is_empty() || !self.static_addresses.is_empty()
+        !self.instances.is_empty()
+            || !self.static_addresses.is_empty()
+            || !self.network.static_routes.is_empty()
+            || !self.network.static_rules.is_empty()
     }
 }
 
@@ -176,6 +190,32 @@ pub struct VrrpInstance {
     pub excluded_addresses: Vec<Address>,
     /// `virtual_routes`: added after the addresses, removed before them.
     pub virtual_routes: Vec<VirtualRoute>,
+    /// `virtual_rules`: added after the routes, removed before them.
+    pub virtual_rules: Vec<VirtualRule>,
+    /// `use_vmac`, `use_ipvlan`: the interface made for its adverts and addresses.
+    pub vmac: Option<Vmac>,
+    /// `use_vmac_addr`, and `use_vmac` of an address: VMACs for single addresses.
+    pub address_vmacs: Vec<Vmac>,
+    /// `vmac_xmit_base`: adverts go by the interface below.
+    pub transmit_by_base: bool,
+    /// `vrf`: of a unicast instance without interface.
+    pub vrf: Option<String>,
+    /// `vrrp_strict`, `strict_mode`.
+    pub strict: bool,
+    /// False with `no_accept`: packets to the virtual addresses are dropped.
+    pub accept: bool,
+    /// `unicast_fault_no_peer`, without a peer.
+    pub lacks_peers: bool,
+    /// A setting without which it can never run (`use_ipvlan` without an address): it stays in FAULT.
+    pub config_fault: bool,
+    /// `old_unicast_checksum`.
+    pub old_checksum: OldChecksum,
+    /// `timer_expired_backup`: after a pause in which a router of this priority may have taken over, back up.
+    pub expired_backup: Option<u8>,
+    /// `garp_extra_if`.
+    pub garp_extra: Option<ExtraGarp>,
+    /// `kernel_rx_buf_size`.
+    pub receive_buffer: Option<u32>,
     /// `track_script`.
     pub track_scripts: Vec<TrackedScript>,
     /// `track_interface`; the instance's own interface is not listed here.
@@ -236,6 +276,82 @@ pub struct VrrpInstance {
     pub notify_priority_changes: bool,
     /// The group this instance is a member of: index into `Config::sync_groups`.
     pub sync_group: Option<usize>,
+}
+
+impl VrrpInstance {
+    /// An instance with the defaults of keepalived.conf(5).
+    pub fn new(name: &str, virtual_router_id: u8, interface: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            wants_master: false,
+            interface: interface.to_owned(),
+            virtual_router_id,
+            version: Version::V2,
+            family: Family::V4,
+            priority: 100,
+            advert_int: Duration::from_secs(1),
+            auth: Auth::None,
+            virtual_addresses: Vec::new(),
+            excluded_addresses: Vec::new(),
+            virtual_routes: Vec::new(),
+            virtual_rules: Vec::new(),
+            vmac: None,
+            address_vmacs: Vec::new(),
+            transmit_by_base: false,
+            vrf: None,
+            strict: false,
+            accept: true,
+            lacks_peers: false,
+            config_fault: false,
+            old_checksum: OldChecksum::Detect,
+            expired_backup: None,
+            garp_extra: None,
+            receive_buffer: None,
+            track_scripts: Vec::new(),
+            track_interfaces: Vec::new(),
+            trackers: Vec::new(),
+            dont_track_primary: false,
+            nopreempt: false,
+            preempt_delay: Duration::ZERO,
+            source: None,
+            track_source: false,
+            unicast_peers: Vec::new(),
+            check_unicast_src: false,
+            unicast_ttl: None,
+            mcast_group: IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18)),
+            garp_master_delay: Duration::from_secs(5),
+            garp_master_repeat: 5,
+            garp_master_refresh: Duration::ZERO,
+            garp_master_refresh_repeat: 1,
+            garp_lower_prio_delay: Duration::from_secs(5),
+            garp_lower_prio_repeat: 5,
+            lower_prio_no_advert: false,
+            higher_prio_send_advert: false,
+            down_timer_adverts: 3,
+            skip_check_adv_addr: false,
+            owner_ignore_adverts: false,
+            v3_checksum_as_v2: false,
+            promote_secondaries: false,
+            debug: 0,
+            notify: Notify::default(),
+            smtp_alert: false,
+            notify_priority_changes: false,
+            sync_group: None,
+        }
+    }
+
+    /// The interface that adverts go by.
+    pub fn advert_interface(&self) -> &str {
+        match &self.vmac {
+            Some(vmac) if !self.transmit_by_base => &vmac.name,
+            Some(_) | None => &self.interface,
+        }
+    }
+
+    /// Every interface that is made for it.
+    pub fn vmacs(&self) -> impl Iterator<Item = &Vmac> {
+        self.vmac.iter().chain(&self.address_vmacs)
+    }
 }
 
 /// A member of `track_script`.
@@ -376,50 +492,32 @@ pub struct Address {
     pub no_track: bool,
     /// Preferred lifetime in seconds; `None` is forever. IPv6 /128 addresses get 0 ("deprecated") unless configured.
     pub preferred_lft: Option<u32>,
+    /// `use_vmac`: on a VMAC of its interface.
+    pub use_vmac: bool,
+    /// `track_group` of a static address.
+    pub track_group: Option<String>,
 }
 
-/// What a route does with packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RouteKind {
-    /// Sends them on.
-    Unicast,
-    /// Drops them.
-    Blackhole,
-    /// Drops them, host unreachable.
-    Unreachable,
-    /// Drops them, communication prohibited.
-    Prohibit,
-    /// Ends the lookup in this table.
-    Throw,
-}
-
-/// One line of `virtual_routes`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VirtualRoute {
-    /// Its type.
-    pub kind: RouteKind,
-    /// Destination.
-    pub destination: IpAddr,
-    /// Prefix length of the destination; 0 is a default route.
-    pub prefix: u8,
-    /// `via`.
-    pub gateway: Option<IpAddr>,
-    /// `dev`.
-    pub device: Option<String>,
-    /// `src`.
-    pub source: Option<IpAddr>,
-    /// `metric`.
-    pub metric: Option<u32>,
-    /// `table`; the main one when absent.
-    pub table: Option<u32>,
-    /// `scope` as rtnetlink numbers it; what ip-route(8) would choose when absent.
-    pub scope: Option<u8>,
-    /// `protocol` as rtnetlink numbers it; 18, keepalived.
-    pub protocol: u8,
-    /// `onlink`.
-    pub onlink: bool,
-    /// `mtu`.
-    pub mtu: Option<u32>,
-    /// `no_track`: its loss and its device's state are ignored.
-    pub no_track: bool,
+impl Address {
+    /// An address without options.
+    pub fn new(address: IpAddr, prefix: u8, device: &str) -> Self {
+        Self {
+            address,
+            prefix,
+            device: device.to_owned(),
+            scope: 0,
+            broadcast: None,
+            label: None,
+            peer: None,
+            home: false,
+            nodad: true,
+            mngtmpaddr: false,
+            noprefixroute: false,
+            autojoin: false,
+            no_track: false,
+            preferred_lft: None,
+            use_vmac: false,
+            track_group: None,
+        }
+    }
 }

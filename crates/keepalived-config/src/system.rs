@@ -57,6 +57,14 @@ pub trait System {
     fn glob(&self, pattern: &Path) -> Vec<PathBuf>;
     /// The interface of that name, if there is one.
     fn interface(&self, name: &str) -> Option<InterfaceStatus>;
+    /// The routing table of a VRF device.
+    fn vrf_table(&self, _name: &str) -> Option<u32> {
+        None
+    }
+    /// The Ethernet address of an interface.
+    fn hardware_address(&self, _name: &str) -> Option<[u8; 6]> {
+        None
+    }
     /// `lstat`.
     fn status(&self, path: &Path) -> Result<FileStatus, String>;
     /// The path without symbolic links, `.` and `..`.

@@ -95,10 +95,10 @@ fn what_is_not_obeyed_is_refused() {
     let refusal = outcome.refusal().unwrap();
     assert_eq!(refusal.diagnostic.message, "'virtual_server' is not implemented yet in keepalived-rs");
     assert!(outcome.config.is_none());
-    let outcome = load_text(&ARTICLE.replace("state MASTER", "use_vmac"));
+    let outcome = load_text(&ARTICLE.replace("state MASTER", "lvs_sync_daemon_interface enp0s5"));
     assert_eq!(
         outcome.refusal().unwrap().diagnostic.message,
-        "'use_vmac' is not implemented yet in keepalived-rs"
+        "'lvs_sync_daemon_interface' is not implemented yet in keepalived-rs"
     );
 }
 

@@ -3,16 +3,15 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
-use futures_util::{StreamExt, TryStreamExt};
-use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use netlink_packet_route::link::{
+    InfoData, InfoKind, InfoMacVlan, InfoVrf, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
 };
-use netlink_packet_route::address::{
-    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
-};
-use netlink_packet_route::link::{LinkAttribute, LinkFlags, LinkMessage};
-use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use rtnetlink::Handle;
+use nix::sys::socket::SockProtocol;
+
+use crate::channel::Channel;
+use crate::message::{CREATE, EXCLUSIVE, Message};
 
 /// Who added an address or route, in /etc/iproute2/rt_protos: keepalived.
 pub const PROTOCOL_KEEPALIVED: u8 = 18;
@@ -47,17 +46,6 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-impl From<rtnetlink::Error> for Error {
-    fn from(error: rtnetlink::Error) -> Self {
-        match error {
-            rtnetlink::Error::NetlinkError(message) => {
-                Self::Kernel(message.code.map_or(0, |code| code.get().abs()))
-            }
-            other => Self::Transport(other.to_string()),
-        }
-    }
-}
-
 /// A network interface.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Link {
@@ -79,6 +67,33 @@ pub struct Link {
     pub mtu: u32,
     /// `ARPHRD_*`.
     pub hardware_type: u16,
+    /// The interface that this one lies on; 0 when there is none here.
+    pub base: u32,
+    /// The bridge, bond or VRF that it is part of; 0 for none.
+    pub master: u32,
+    /// Group number.
+    pub group: u32,
+    /// What it is, if it is one of those that we make.
+    pub kind: LinkKind,
+    /// The routing table of a VRF device.
+    pub vrf_table: Option<u32>,
+}
+
+/// Kinds of links that matter here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LinkKind {
+    /// Anything else.
+    #[default]
+    Other,
+    /// macvlan, in mode private or in another one.
+    Macvlan {
+        /// Mode private.
+        private: bool,
+    },
+    /// ipvlan.
+    Ipvlan,
+    /// A VRF device.
+    Vrf,
 }
 
 impl Link {
@@ -98,11 +113,49 @@ impl Link {
                 LinkAttribute::IfName(name) => link.name.clone_from(name),
                 LinkAttribute::Address(hardware) => link.hardware.clone_from(hardware),
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
+                LinkAttribute::Link(base) => link.base = *base,
+                LinkAttribute::Controller(master) => link.master = *master,
+                LinkAttribute::Group(group) => link.group = *group,
+                LinkAttribute::LinkInfo(infos) => {
+                    link.kind = kind_of(infos);
+                    link.vrf_table = vrf_table_of(infos);
+                }
                 _ => {}
             }
         }
         link
     }
+}
+
+fn kind_of(infos: &[LinkInfo]) -> LinkKind {
+    let mut kind = LinkKind::Other;
+    let mut private = false;
+    for info in infos {
+        match info {
+            LinkInfo::Kind(InfoKind::MacVlan) => kind = LinkKind::Macvlan { private: false },
+            LinkInfo::Kind(InfoKind::IpVlan) => kind = LinkKind::Ipvlan,
+            LinkInfo::Kind(InfoKind::Vrf) => kind = LinkKind::Vrf,
+            LinkInfo::Data(InfoData::MacVlan(data)) => {
+                private = data.contains(&InfoMacVlan::Mode(MacVlanMode::Private));
+            }
+            _ => {}
+        }
+    }
+    match kind {
+        LinkKind::Macvlan { .. } => LinkKind::Macvlan { private },
+        LinkKind::Other | LinkKind::Ipvlan | LinkKind::Vrf => kind,
+    }
+}
+
+fn vrf_table_of(infos: &[LinkInfo]) -> Option<u32> {
+    let data = infos.iter().find_map(|info| match info {
+        LinkInfo::Data(InfoData::Vrf(data)) => Some(data),
+        _ => None,
+    })?;
+    data.iter().find_map(|item| match item {
+        InfoVrf::TableId(table) => Some(*table),
+        _ => None,
+    })
 }
 
 /// An address on an interface.
@@ -176,27 +229,27 @@ pub struct AddressSpec {
 }
 
 impl AddressSpec {
-    fn message(&self) -> AddressMessage {
-        let mut message = AddressMessage::default();
-        message.header.family = match self.address {
-            IpAddr::V4(_) => AddressFamily::Inet,
-            IpAddr::V6(_) => AddressFamily::Inet6,
-        };
-        message.header.index = self.index;
-        message.header.scope = AddressScope::from(self.scope);
-        message.header.prefix_len = self.peer.map_or(self.prefix, |(_, prefix)| prefix);
-        message.attributes.push(AddressAttribute::Local(self.address));
-        message.attributes.push(AddressAttribute::Address(self.peer.map_or(self.address, |(peer, _)| peer)));
+    fn message(&self, kind: u16, flags: u16) -> Message {
+        let family = family_of(self.address);
+        let prefix = self.peer.map_or(self.prefix, |(_, prefix)| prefix);
+        let [a, b, c, d] = self.index.to_ne_bytes();
+        let mut message = Message::new(kind, flags, &[family, prefix, 0, self.scope, a, b, c, d]);
+        message.put_address(IFA_LOCAL, self.address);
+        message.put_address(IFA_ADDRESS, self.peer.map_or(self.address, |(peer, _)| peer));
         message
     }
 
-    fn new_message(&self) -> AddressMessage {
-        let mut message = self.message();
+    fn deletion(&self) -> Message {
+        self.message(libc::RTM_DELADDR, 0)
+    }
+
+    fn addition(&self) -> Message {
+        let mut message = self.message(libc::RTM_NEWADDR, CREATE | EXCLUSIVE);
         if let Some(broadcast) = self.broadcast {
-            message.attributes.push(AddressAttribute::Broadcast(broadcast));
+            message.put(IFA_BROADCAST, &broadcast.octets());
         }
         if let Some(label) = &self.label {
-            message.attributes.push(AddressAttribute::Label(label.clone()));
+            message.put_text(IFA_LABEL, label);
         }
         let mut flags = AddressFlags::empty();
         flags.set(AddressFlags::Nodad, self.nodad && self.address.is_ipv6());
@@ -205,87 +258,85 @@ impl AddressSpec {
         flags.set(AddressFlags::Noprefixroute, self.noprefixroute);
         flags.set(AddressFlags::Mcautojoin, self.autojoin);
         if !flags.is_empty() {
-            message.attributes.push(AddressAttribute::Flags(flags));
+            message.put_u32(IFA_FLAGS, flags.bits());
         }
         if let Some(preferred) = self.preferred {
-            let mut lifetimes = CacheInfo::default();
-            lifetimes.ifa_preferred = preferred;
-            lifetimes.ifa_valid = u32::MAX;
-            message.attributes.push(AddressAttribute::CacheInfo(lifetimes));
+            let mut lifetimes = [0; 16];
+            lifetimes[..4].copy_from_slice(&preferred.to_ne_bytes());
+            lifetimes[4..8].copy_from_slice(&u32::MAX.to_ne_bytes());
+            message.put(IFA_CACHEINFO, &lifetimes);
         }
-        message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(PROTOCOL_KEEPALIVED)));
+        message.put_u8(IFA_PROTO, PROTOCOL_KEEPALIVED);
         message
     }
 }
 
-/// The rtnetlink command channel.
-#[derive(Clone, Debug)]
+/// `AF_INET` or `AF_INET6`.
+pub(crate) fn family_of(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(_) => AF_INET,
+        IpAddr::V6(_) => AF_INET6,
+    }
+}
+
+pub(crate) const AF_INET: u8 = 2;
+pub(crate) const AF_INET6: u8 = 10;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_LABEL: u16 = 3;
+const IFA_BROADCAST: u16 = 4;
+const IFA_CACHEINFO: u16 = 6;
+const IFA_FLAGS: u16 = 8;
+const IFA_PROTO: u16 = 11;
+
+/// The rtnetlink command channel. Requests are carried out before a call returns.
+#[derive(Debug)]
 pub struct Route {
-    handle: Handle,
+    channel: Channel,
 }
 
 impl Route {
-    /// Opens the channel. Call it in a tokio runtime with a local set: it spawns the task that serves the socket.
+    /// Opens the channel.
     pub fn open() -> std::io::Result<Self> {
-        let (connection, handle, _) = rtnetlink::new_connection()?;
-        tokio::spawn(connection);
-        Ok(Self { handle })
+        Ok(Self { channel: Channel::open(SockProtocol::NetlinkRoute)? })
+    }
+
+    /// A receive buffer of this many bytes, beyond the system's limit if we may.
+    pub fn set_receive_buffer(&self, bytes: u32, force: bool) -> std::io::Result<()> {
+        self.channel.set_receive_buffer(bytes, force)
     }
 
     /// All interfaces.
-    pub async fn links(&self) -> Result<Vec<Link>, Error> {
-        let messages: Vec<LinkMessage> = self.handle.link().get().execute().try_collect().await?;
-        Ok(messages.iter().map(Link::from_message).collect())
+    pub fn links(&self) -> Result<Vec<Link>, Error> {
+        let messages = self.channel.dump(&Message::new(libc::RTM_GETLINK, 0, &[0; 16]))?;
+        let link = |message: &RouteNetlinkMessage| match message {
+            RouteNetlinkMessage::NewLink(message) => Some(Link::from_message(message)),
+            _ => None,
+        };
+        Ok(messages.iter().filter_map(link).collect())
     }
 
     /// All addresses of all interfaces, in the kernel's order.
-    pub async fn addresses(&self) -> Result<Vec<LinkAddress>, Error> {
-        let messages: Vec<AddressMessage> = self.handle.address().get().execute().try_collect().await?;
-        Ok(messages.iter().filter_map(LinkAddress::from_message).collect())
+    pub fn addresses(&self) -> Result<Vec<LinkAddress>, Error> {
+        let messages = self.channel.dump(&Message::new(libc::RTM_GETADDR, 0, &[0; 8]))?;
+        let address = |message: &RouteNetlinkMessage| match message {
+            RouteNetlinkMessage::NewAddress(message) => LinkAddress::from_message(message),
+            _ => None,
+        };
+        Ok(messages.iter().filter_map(address).collect())
     }
 
-    /// Adds addresses in order; one result each. The requests are in flight together.
-    pub async fn add_addresses(&self, specs: &[AddressSpec]) -> Vec<Result<(), Error>> {
-        let messages = specs
-            .iter()
-            .map(|spec| (RouteNetlinkMessage::NewAddress(spec.new_message()), NLM_F_CREATE | NLM_F_EXCL));
-        self.acknowledged(messages).await
+    /// Adds addresses in order; one result each.
+    pub fn add_addresses(&self, specs: &[AddressSpec]) -> Vec<Result<(), Error>> {
+        self.execute(&specs.iter().map(AddressSpec::addition).collect::<Vec<_>>())
     }
 
     /// Removes addresses in order; one result each.
-    pub async fn delete_addresses(&self, specs: &[AddressSpec]) -> Vec<Result<(), Error>> {
-        let messages = specs.iter().map(|spec| (RouteNetlinkMessage::DelAddress(spec.message()), 0));
-        self.acknowledged(messages).await
+    pub fn delete_addresses(&self, specs: &[AddressSpec]) -> Vec<Result<(), Error>> {
+        self.execute(&specs.iter().map(AddressSpec::deletion).collect::<Vec<_>>())
     }
 
-    pub(crate) async fn acknowledged(
-        &self,
-        messages: impl Iterator<Item = (RouteNetlinkMessage, u16)>,
-    ) -> Vec<Result<(), Error>> {
-        let mut handle = self.handle.clone();
-        let mut replies = Vec::new();
-        for (message, flags) in messages {
-            let mut request = NetlinkMessage::from(message);
-            request.header.flags = NLM_F_REQUEST | NLM_F_ACK | flags;
-            replies.push(handle.request(request));
-        }
-        let mut results = Vec::with_capacity(replies.len());
-        for reply in replies {
-            let mut result = Ok(());
-            match reply {
-                Err(error) => result = Err(error.into()),
-                Ok(mut stream) => {
-                    while let Some(message) = stream.next().await {
-                        if let NetlinkPayload::Error(error) = message.payload
-                            && let Some(code) = error.code
-                        {
-                            result = Err(Error::Kernel(code.get().abs()));
-                        }
-                    }
-                }
-            }
-            results.push(result);
-        }
-        results
+    pub(crate) fn execute(&self, requests: &[Message]) -> Vec<Result<(), Error>> {
+        self.channel.execute(requests)
     }
 }

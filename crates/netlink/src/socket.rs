@@ -169,6 +169,14 @@ impl Pair {
         (self.receive.as_raw_fd(), self.send.as_raw_fd())
     }
 
+    /// How many bytes of adverts wait to be read at most.
+    pub fn set_receive_buffer(&self, bytes: u32) -> io::Result<()> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        setsockopt(&self.receive, sockopt::RcvBufForce, &bytes)
+            .or_else(|_| setsockopt(&self.receive, sockopt::RcvBuf, &bytes))?;
+        Ok(())
+    }
+
     /// Sends an advert. IPv4: a datagram with its IP header. IPv6: from the VRRP header on.
     pub fn send(&self, source: IpAddr, destination: IpAddr, datagram: &[u8]) -> io::Result<()> {
         let fd = self.send.as_raw_fd();

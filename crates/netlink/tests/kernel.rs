@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use netlink::announce::{Announcer, gratuitous_arp};
-use netlink::routes::{RouteSpec, TABLE_MAIN};
+use netlink::routes::{Metric, RouteSpec, rtax};
 use netlink::socket::{Endpoint, Kind, Received, Sockets};
 use netlink::{AddressSpec, Event, Link, LinkAddress, Monitor, Route};
 use nix::sched::{CloneFlags, unshare};
@@ -30,11 +30,11 @@ fn in_namespace<F: Future<Output = ()>>(test: impl FnOnce(Link, Link) -> F + Sen
             let pair: LinkMessage = rtnetlink::LinkVeth::new("one", "two").build();
             handle.link().add(pair).execute().await.unwrap();
             let route = Route::open().unwrap();
-            for link in route.links().await.unwrap() {
+            for link in route.links().unwrap() {
                 let up = rtnetlink::LinkUnspec::new_with_index(link.index).up().build();
                 handle.link().set(up).execute().await.unwrap();
             }
-            let links = route.links().await.unwrap();
+            let links = route.links().unwrap();
             let named = |name: &str| links.iter().find(|link| link.name == name).unwrap().clone();
             tokio::time::timeout(Duration::from_secs(20), test(named("one"), named("two"))).await.unwrap();
         });
@@ -79,23 +79,20 @@ fn addresses_come_and_go() {
         specs[1].label = Some("one:vip".into());
         specs[1].broadcast = Some([10, 9, 0, 255].into());
         specs[2].preferred = Some(0);
-        assert_eq!(route.add_addresses(&specs).await, [Ok(()), Ok(()), Ok(())]);
-        let addresses = route.addresses().await.unwrap();
+        assert_eq!(route.add_addresses(&specs), [Ok(()), Ok(()), Ok(())]);
+        let addresses = route.addresses().unwrap();
         assert!(specs.iter().all(|spec| holds(&addresses, spec)), "{addresses:?}");
-        let again = route.add_addresses(&specs[..1]).await;
+        let again = route.add_addresses(&specs[..1]);
         assert_eq!(again[0].as_ref().unwrap_err().errno(), Some(libc::EEXIST));
-        let deleted = route.delete_addresses(&specs).await;
+        let deleted = route.delete_addresses(&specs);
         // Primary gone, secondary gone with it: that one is no longer available.
         assert!(deleted[0].is_ok() && deleted[2].is_ok());
-        let addresses = route.addresses().await.unwrap();
+        let addresses = route.addresses().unwrap();
         assert!(!specs.iter().any(|spec| holds(&addresses, spec)), "{addresses:?}");
-        let absent = route.delete_addresses(&specs[..1]).await;
+        let absent = route.delete_addresses(&specs[..1]);
         assert_eq!(absent[0].as_ref().unwrap_err().errno(), Some(libc::EADDRNOTAVAIL));
         let nowhere = AddressSpec { index: 4_000_000, ..specs[0].clone() };
-        assert_eq!(
-            route.add_addresses(&[nowhere]).await[0].as_ref().unwrap_err().errno(),
-            Some(libc::ENODEV)
-        );
+        assert_eq!(route.add_addresses(&[nowhere])[0].as_ref().unwrap_err().errno(), Some(libc::ENODEV));
     });
 }
 
@@ -114,13 +111,13 @@ fn changes_are_reported() {
         let mut monitor = Monitor::open().unwrap();
         let route = Route::open().unwrap();
         let vip = spec(&one, "10.9.0.100", 24);
-        route.add_addresses(std::slice::from_ref(&vip)).await;
+        route.add_addresses(std::slice::from_ref(&vip));
         until(
             &mut monitor,
             |event| matches!(event, Event::Address(a) if a.address == vip.address && a.prefix == 24),
         )
         .await;
-        route.delete_addresses(std::slice::from_ref(&vip)).await;
+        route.delete_addresses(std::slice::from_ref(&vip));
         until(&mut monitor, |event| matches!(event, Event::AddressGone(a) if a.address == vip.address)).await;
         let (connection, handle, _) = rtnetlink::new_connection().unwrap();
         tokio::spawn(connection);
@@ -189,7 +186,7 @@ fn ipv6_adverts_carry_hop_limit_and_source() {
     in_namespace(|one, two| async move {
         let route = Route::open().unwrap();
         let address = spec(&one, "fe80::77", 64);
-        assert_eq!(route.add_addresses(&[address]).await, [Ok(())]);
+        assert_eq!(route.add_addresses(&[address]), [Ok(())]);
         let mut sockets = Sockets::new().unwrap();
         let sender = sockets.open(&endpoint(&one, "ff02::12"), Some(255)).unwrap();
         sockets.open(&endpoint(&two, "ff02::12"), Some(255)).unwrap();
@@ -244,21 +241,17 @@ fn gratuitous_arps_leave_as_they_are_built() {
 fn routes_come_go_and_are_missed() {
     in_namespace(|one, _| async move {
         let route = Route::open().unwrap();
-        assert_eq!(route.add_addresses(&[spec(&one, "10.9.0.1", 24)]).await, [Ok(())]);
+        assert_eq!(route.add_addresses(&[spec(&one, "10.9.0.1", 24)]), [Ok(())]);
         let via = RouteSpec {
-            kind: 1,
-            destination: (ip("10.77.0.0"), 16),
             gateway: Some(ip("10.9.0.9")),
             output: Some(one.index),
             source: Some(ip("10.9.0.1")),
             metric: Some(5),
-            table: TABLE_MAIN,
-            scope: None,
-            protocol: 18,
-            onlink: false,
-            mtu: Some(1400),
+            metrics: vec![Metric { kind: rtax::MTU, value: 1400, lock: true }],
+            ..RouteSpec::to(ip("10.77.0.0"), 16)
         };
-        let plain = RouteSpec { gateway: None, source: None, metric: None, mtu: None, ..via.clone() };
+        let plain =
+            RouteSpec { gateway: None, source: None, metric: None, metrics: Vec::new(), ..via.clone() };
         let specs = [
             via.clone(),
             RouteSpec { kind: 6, destination: (ip("10.78.0.0"), 16), output: None, ..plain.clone() },
@@ -266,12 +259,12 @@ fn routes_come_go_and_are_missed() {
             RouteSpec { destination: (ip("2001:db8:7::"), 64), ..plain },
         ];
         let mut monitor = Monitor::routes().unwrap();
-        assert!(route.add_routes(&specs).await.iter().all(Result::is_ok));
-        assert_eq!(route.add_routes(&specs[..1]).await[0].as_ref().unwrap_err().errno(), Some(libc::EEXIST));
-        assert!(route.delete_routes(&specs).await.iter().all(Result::is_ok));
+        assert!(route.add_routes(&specs).iter().all(Result::is_ok));
+        assert_eq!(route.add_routes(&specs[..1])[0].as_ref().unwrap_err().errno(), Some(libc::EEXIST));
+        assert!(route.delete_routes(&specs).iter().all(Result::is_ok));
         for spec in &specs {
             until(&mut monitor, |event| matches!(event, Event::RouteGone(key) if *key == spec.key())).await;
         }
-        assert_eq!(route.delete_routes(&[via]).await[0].as_ref().unwrap_err().errno(), Some(libc::ESRCH));
+        assert_eq!(route.delete_routes(&[via])[0].as_ref().unwrap_err().errno(), Some(libc::ESRCH));
     });
 }

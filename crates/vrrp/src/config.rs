@@ -162,6 +162,45 @@ impl Default for GarpConfig {
     }
 }
 
+/// `garp_extra_if`: announcements where no advert goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GarpExtra {
+    /// How often.
+    pub interval: Duration,
+    /// One address for each interface that needs it.
+    pub vips: Vec<Vip>,
+}
+
+/// `old_unicast_checksum`: VRRPv3 unicast adverts over IPv4 once had the multicast group in their checksum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OldChecksum {
+    /// From the first advert on that has it.
+    #[default]
+    Detect,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Least times between two announcements of interfaces that share a pace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// `garp_interval`.
+    pub garp: Option<Duration>,
+    /// `gna_interval`.
+    pub gna: Option<Duration>,
+}
+
+/// `interface_up_down_delays` of an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LinkDelay {
+    /// How long it must stay down to count as down.
+    pub down: Duration,
+    /// How long it must stay up to count as up.
+    pub up: Duration,
+}
+
 /// One `vrrp_instance`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstanceConfig {
@@ -189,6 +228,20 @@ pub struct InstanceConfig {
     pub excluded: Vec<Vip>,
     /// It has virtual routes, for the log.
     pub has_routes: bool,
+    /// It has virtual rules, for the log.
+    pub has_rules: bool,
+    /// `no_accept`: packets to its addresses are dropped, for the log.
+    pub has_firewall: bool,
+    /// Something without which it can never run: it stays in FAULT.
+    pub config_fault: bool,
+    /// Unicast, even without peers.
+    pub unicast: bool,
+    /// `old_unicast_checksum`.
+    pub old_checksum: OldChecksum,
+    /// `timer_expired_backup`: the highest priority of the others.
+    pub expired_backup: Option<u8>,
+    /// `garp_extra_if`.
+    pub garp_extra: Option<GarpExtra>,
     /// Interfaces whose being down is a fault, the instance's own first.
     pub fault_links: Vec<LinkId>,
     /// `track_interface` entries, weight 0 ones included.
@@ -243,6 +296,13 @@ impl InstanceConfig {
             vips: Vec::new(),
             excluded: Vec::new(),
             has_routes: false,
+            has_rules: false,
+            has_firewall: false,
+            config_fault: false,
+            unicast: false,
+            old_checksum: OldChecksum::Detect,
+            expired_backup: None,
+            garp_extra: None,
             fault_links: Vec::new(),
             track_links: Vec::new(),
             track_scripts: Vec::new(),
@@ -271,7 +331,7 @@ impl InstanceConfig {
 
     /// True when adverts go to peers instead of the multicast group.
     pub fn is_unicast(&self) -> bool {
-        !self.peers.is_empty()
+        self.unicast || !self.peers.is_empty()
     }
 }
 
@@ -318,8 +378,10 @@ pub struct RouterConfig {
     pub groups: Vec<GroupConfig>,
     /// `vrrp_startup_delay`.
     pub startup_delay: Duration,
-    /// `vrrp_garp_interval`.
-    pub garp_interval: Option<Duration>,
-    /// `vrrp_gna_interval`.
-    pub gna_interval: Option<Duration>,
+    /// `garp_group`s, and one for each interface with the global intervals.
+    pub paces: Vec<Pace>,
+    /// For each of [`RouterConfig::links`] the index of its pace.
+    pub pace_of: Vec<Option<usize>>,
+    /// For each of [`RouterConfig::links`] its delays.
+    pub delays: Vec<LinkDelay>,
 }

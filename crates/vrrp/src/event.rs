@@ -104,6 +104,17 @@ pub enum Event {
     Tracker(Box<crate::tracker::FaultLine>),
     /// The start delay begins.
     DelayingStartup(Duration),
+    /// An interface's change of state has to last before it counts.
+    LinkDelayed {
+        /// Interface.
+        link: Arc<str>,
+        /// It went up.
+        up: bool,
+        /// This long.
+        delay: Duration,
+    },
+    /// It did not last.
+    LinkDelayCancelled(Arc<str>),
     /// The start delay is over.
     DelayedStartCompleted,
 }
@@ -131,6 +142,18 @@ pub enum InstanceEvent {
     SettingRoutes,
     /// Virtual routes are removed.
     RemovingRoutes,
+    /// Virtual rules are added.
+    SettingRules,
+    /// Virtual rules are removed.
+    RemovingRules,
+    /// Packets to the virtual addresses are dropped from now on.
+    SettingFirewall,
+    /// They no longer are.
+    RemovingFirewall,
+    /// A peer has the old checksum of unicast VRRPv3; so have we from now on.
+    OldChecksum,
+    /// The event loop came so late that another router may have taken over.
+    TimerExpired(Duration),
     /// Virtual addresses are removed.
     RemovingVips,
     /// Excluded virtual addresses are removed.
@@ -279,7 +302,10 @@ impl Event {
             | Self::DelayingStartup(_)
             | Self::DelayedStartCompleted => Level::Normal,
             Self::Tracker(line) if line.at_start => Level::Normal,
-            Self::SendingGarp { .. } | Self::Tracker(_) => Level::Detail,
+            Self::SendingGarp { .. }
+            | Self::Tracker(_)
+            | Self::LinkDelayed { .. }
+            | Self::LinkDelayCancelled(_) => Level::Detail,
         }
     }
 }
@@ -292,6 +318,10 @@ impl InstanceEvent {
             | Self::SettingExcluded
             | Self::SettingRoutes
             | Self::RemovingRoutes
+            | Self::SettingRules
+            | Self::RemovingRules
+            | Self::SettingFirewall
+            | Self::RemovingFirewall
             | Self::RemovingVips
             | Self::RemovingExcluded
             | Self::SentZero
@@ -310,6 +340,8 @@ impl InstanceEvent {
             | Self::StartsLinkDown(_)
             | Self::StartsNoAddress(_)
             | Self::StartsInFaultByScript(_)
+            | Self::OldChecksum
+            | Self::TimerExpired(_)
             | Self::LowerDiscarded { .. }
             | Self::HigherAdvert { .. }
             | Self::SamePriorityHigherAddress { .. }
@@ -365,6 +397,16 @@ impl fmt::Display for Event {
             Self::Tracker(line) => write!(f, "{line}"),
             Self::DelayingStartup(delay) => write!(f, "Delaying startup for {} seconds", delay.as_secs_f64()),
             Self::DelayedStartCompleted => f.write_str("Delayed start completed"),
+            Self::LinkDelayed { link, up, delay } => {
+                let state = if *up { "up" } else { "down" };
+                write!(
+                    f,
+                    "{link}: delaying change of state to {state} by {}.{:06}",
+                    delay.as_secs(),
+                    delay.subsec_micros()
+                )
+            }
+            Self::LinkDelayCancelled(link) => write!(f, "Delay timer for {link} cancelled"),
         }
     }
 }
@@ -396,6 +438,15 @@ impl InstanceEvent {
             Self::SettingExcluded => f.write_str("setting E-VIPs."),
             Self::SettingRoutes => f.write_str("setting Virtual Routes"),
             Self::RemovingRoutes => f.write_str("removing Virtual Routes"),
+            Self::SettingRules => f.write_str("setting Virtual Rules"),
+            Self::RemovingRules => f.write_str("removing Virtual Rules"),
+            Self::SettingFirewall => f.write_str("setting firewall drop rule"),
+            Self::RemovingFirewall => f.write_str("removing firewall drop rule"),
+            Self::OldChecksum => f.write_str("Setting unicast VRRPv3 checksum to old version"),
+            Self::TimerExpired(late) => {
+                write!(f, "timer expired {}.{:06} seconds ago", late.as_secs(), late.subsec_micros())?;
+                f.write_str(" - another router may be master, backing up")
+            }
             Self::RemovingVips => f.write_str("removing VIPs."),
             Self::RemovingExcluded => f.write_str("removing E-VIPs."),
             Self::SentZero => f.write_str("sent 0 priority"),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
-use crate::config::{Family, GarpConfig, InstanceId, LinkId};
+use crate::config::{Family, GarpConfig, InstanceId, LinkId, Pace};
 
 /// More delayed bursts than this are not kept: adverts of a lower-priority router each ask for one.
 const MAX_DELAYED: usize = 8;
@@ -16,6 +16,8 @@ const MAX_DELAYED: usize = 8;
 pub struct Schedule {
     delayed: SmallVec<[(Instant, u32); 2]>,
     refresh_at: Option<Instant>,
+    /// `garp_extra_if`.
+    extra_at: Option<Instant>,
 }
 
 impl Schedule {
@@ -55,6 +57,20 @@ impl Schedule {
     pub fn clear(&mut self) {
         self.delayed.clear();
         self.refresh_at = None;
+        self.extra_at = None;
+    }
+
+    /// Announcements on other interfaces are due this often.
+    pub fn start_extra(&mut self, interval: Duration, config: &GarpConfig, now: Instant) {
+        self.extra_at = Some(now + config.delay + interval);
+    }
+
+    /// True when these are due.
+    pub fn extra_due(&mut self, interval: Duration, now: Instant) -> bool {
+        let Some(at) = self.extra_at.filter(|at| *at <= now) else { return false };
+        let next = at + interval;
+        self.extra_at = Some(if next > now { next } else { now + interval });
+        true
     }
 
     fn delay(&mut self, at: Instant, rounds: u32) {
@@ -65,7 +81,7 @@ impl Schedule {
 
     /// When the next burst is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.delayed.iter().map(|(at, _)| *at).chain(self.refresh_at).min()
+        self.delayed.iter().map(|(at, _)| *at).chain(self.refresh_at).chain(self.extra_at).min()
     }
 
     /// Rounds of each burst that is due.
@@ -100,32 +116,33 @@ pub struct Target {
 
 #[derive(Clone, Debug)]
 struct Clock {
-    link: LinkId,
+    pace: usize,
     family: Family,
     last: Option<Instant>,
     queue: VecDeque<(Target, u32)>,
 }
 
-/// Keeps `vrrp_garp_interval` and `vrrp_gna_interval`: one clock an interface and family, packets over the pace are
-/// queued and served in turn, one an interval.
+/// Keeps the paces of `garp_group`, `vrrp_garp_interval` and `vrrp_gna_interval`: one clock a group of interfaces and
+/// family, packets over the pace are queued and served in turn, one an interval.
 #[derive(Clone, Debug, Default)]
 pub struct Pacer {
-    garp_interval: Option<Duration>,
-    gna_interval: Option<Duration>,
+    paces: Vec<Pace>,
+    pace_of: Vec<Option<usize>>,
     clocks: Vec<Clock>,
 }
 
-impl Pacer {
-    /// A pacer with the two intervals; `None` sends everything at once.
-    pub fn new(garp_interval: Option<Duration>, gna_interval: Option<Duration>) -> Self {
-        Self { garp_interval, gna_interval, clocks: Vec::new() }
+fn interval(paces: &[Pace], pace: usize, family: Family) -> Option<Duration> {
+    let pace = paces.get(pace)?;
+    match family {
+        Family::V4 => pace.garp,
+        Family::V6 => pace.gna,
     }
+}
 
-    fn interval(&self, family: Family) -> Option<Duration> {
-        match family {
-            Family::V4 => self.garp_interval,
-            Family::V6 => self.gna_interval,
-        }
+impl Pacer {
+    /// A pacer; `pace_of`: for each link its pace. Links without one send everything at once.
+    pub fn new(paces: Vec<Pace>, pace_of: Vec<Option<usize>>) -> Self {
+        Self { paces, pace_of, clocks: Vec::new() }
     }
 
     /// One packet is wanted. True: send it now. False: it is queued; `burst` is the most that may be pending for it.
@@ -137,12 +154,11 @@ impl Pacer {
         target: Target,
         burst: u32,
     ) -> bool {
-        let Some(interval) = self.interval(family) else {
-            return true;
-        };
-        let at = self.clocks.iter().position(|clock| clock.link == link && clock.family == family);
+        let Some(pace) = self.pace_of.get(link.0).copied().flatten() else { return true };
+        let Some(interval) = interval(&self.paces, pace, family) else { return true };
+        let at = self.clocks.iter().position(|clock| clock.pace == pace && clock.family == family);
         let Some(clock) = at.and_then(|at| self.clocks.get_mut(at)) else {
-            self.clocks.push(Clock { link, family, last: Some(now), queue: VecDeque::new() });
+            self.clocks.push(Clock { pace, family, last: Some(now), queue: VecDeque::new() });
             return true;
         };
         let free = clock.last.is_none_or(|last| now >= last + interval);
@@ -169,20 +185,15 @@ impl Pacer {
         self.clocks
             .iter()
             .filter(|clock| !clock.queue.is_empty())
-            .filter_map(|clock| Some(clock.last? + self.interval(clock.family)?))
+            .filter_map(|clock| Some(clock.last? + interval(&self.paces, clock.pace, clock.family)?))
             .min()
     }
 
     /// The packets that may leave now, at most one a clock.
     pub fn handle_timeout(&mut self, now: Instant) -> SmallVec<[Target; 2]> {
         let mut due = SmallVec::new();
-        let (garp, gna) = (self.garp_interval, self.gna_interval);
         for clock in &mut self.clocks {
-            let interval = match clock.family {
-                Family::V4 => garp,
-                Family::V6 => gna,
-            };
-            let free = match (clock.last, interval) {
+            let free = match (clock.last, interval(&self.paces, clock.pace, clock.family)) {
                 (Some(last), Some(interval)) => now >= last + interval,
                 (None, _) | (_, None) => true,
             };
@@ -235,6 +246,20 @@ mod tests {
     }
 
     #[test]
+    fn other_interfaces_are_announced_at_their_own_pace() {
+        let config = GarpConfig { delay: secs(1), repeat: 0, ..GarpConfig::default() };
+        let t0 = Instant::now();
+        let mut schedule = Schedule::default();
+        schedule.start_extra(secs(10), &config, t0);
+        assert_eq!(schedule.poll_timeout(), Some(t0 + secs(11)));
+        assert!(!schedule.extra_due(secs(10), t0 + secs(10)));
+        assert!(schedule.extra_due(secs(10), t0 + secs(11)));
+        assert_eq!(schedule.poll_timeout(), Some(t0 + secs(21)));
+        schedule.clear();
+        assert_eq!(schedule.poll_timeout(), None);
+    }
+
+    #[test]
     fn no_delay_means_no_second_burst() {
         let config = GarpConfig { delay: Duration::ZERO, ..GarpConfig::default() };
         let mut schedule = Schedule::default();
@@ -261,7 +286,8 @@ mod tests {
     fn the_pace_keeps_the_burst_whole() {
         let t0 = Instant::now();
         let interval = Duration::from_millis(100);
-        let mut pacer = Pacer::new(Some(interval), None);
+        let mut pacer =
+            Pacer::new(vec![Pace { garp: Some(interval), gna: None }], vec![Some(0), Some(0), None]);
         let target = |vip| Target { instance: InstanceId(0), vip };
         let link = LinkId(0);
         let mut sent = Vec::new();
@@ -281,6 +307,12 @@ mod tests {
         }
         assert_eq!(sent, [(0, 0), (1, 1), (2, 0), (3, 1), (4, 0), (5, 1)]);
         assert!(pacer.request(t0, link, Family::V6, target(0), 3), "no gna interval: at once");
+        let now = t0 + interval * 5;
+        assert!(
+            !pacer.request(now, LinkId(1), Family::V4, target(1), 3),
+            "the same clock for the whole group"
+        );
+        assert!(pacer.request(now, LinkId(2), Family::V4, target(1), 3), "no group: at once");
         pacer.request(t0 + interval * 5, link, Family::V4, target(0), 3);
         pacer.forget(InstanceId(0));
         assert_eq!(pacer.poll_timeout(), None);

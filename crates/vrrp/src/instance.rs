@@ -16,13 +16,14 @@
 //! do not become master on their own: they signal, and [`crate::router::Router`] answers for the group.
 
 mod hear;
+mod timers;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::auth;
-use crate::config::{Family, InstanceConfig, Version};
+use crate::config::{Family, InstanceConfig, OldChecksum, Version};
 use crate::event::{InstanceEvent, StateName};
 use crate::garp::Schedule;
 use crate::packet::{Datagram, Outgoing};
@@ -79,6 +80,8 @@ pub enum Cause {
     Recovered,
     /// The sync group says so.
     Group,
+    /// Late by more than the others wait (`timer_expired_backup`).
+    Paused,
 }
 
 /// What happens to an instance.
@@ -131,6 +134,8 @@ pub enum Output {
     Garp(u32),
     /// Stop sending queued gratuitous ARPs.
     CancelGarp,
+    /// `garp_extra_if`: announce one address on each interface that adverts do not go by.
+    GarpExtra,
     /// Announce the instance's own source address once (unicast, on recovery).
     AnnounceSource,
     /// Notification scripts and FIFOs.
@@ -195,6 +200,8 @@ pub struct Instance {
     stats: Stats,
     ip_id: u16,
     ah_sequence: u32,
+    /// Our unicast VRRPv3 adverts have the old checksum.
+    old_checksum: bool,
     last_sent: Option<Instant>,
     out: VecDeque<Output>,
 }
@@ -217,6 +224,7 @@ impl Instance {
             stats: Stats::default(),
             ip_id: 0,
             ah_sequence: 0,
+            old_checksum: config.old_checksum == OldChecksum::Always,
             last_sent: None,
             out: VecDeque::new(),
             config,
@@ -238,6 +246,7 @@ impl Instance {
         new.stats = old.stats;
         new.ip_id = old.ip_id;
         new.ah_sequence = old.ah_sequence;
+        new.old_checksum |= old.old_checksum && new.config.old_checksum == OldChecksum::Detect;
         new.last_sent = old.last_sent;
         new.master = old.master;
         new.master_priority = old.master_priority;
@@ -344,7 +353,7 @@ impl Instance {
 
     /// True without faults of its own.
     pub fn is_faultless(&self) -> bool {
-        self.verdict.is_faultless() && self.source.is_some()
+        self.verdict.is_faultless() && self.source.is_some() && !self.config.config_fault
     }
 
     /// True without faults of its own and without scripts that still have to report.
@@ -355,24 +364,6 @@ impl Instance {
     /// Complaint kinds that are suppressed until the master changes.
     pub fn logged(&self) -> u32 {
         self.logged
-    }
-
-    /// Skew time: the later, the lower the priority. RFC 3768 and RFC 5798, section 6.1.
-    pub fn skew(&self) -> Duration {
-        let rest = 256 - u64::from(self.effective);
-        match self.config.version {
-            Version::V2 => Duration::from_micros(rest * 1_000_000 / 256),
-            Version::V3 => Duration::from_micros(rest * self.master_interval_centiseconds() * 625 / 16),
-        }
-    }
-
-    /// How long to wait for the master: `down_timer_adverts` intervals and the skew.
-    pub fn down_timer(&self) -> Duration {
-        self.master_interval * self.config.down_timer_adverts + self.skew()
-    }
-
-    fn master_interval_centiseconds(&self) -> u64 {
-        u64::try_from(self.master_interval.as_millis() / 10).unwrap_or(u64::MAX / 1_000_000)
     }
 
     /// Leaves INIT at start. `hold`: the sync group is not ready. `down_extra`: `vrrp_startup_delay`.
@@ -458,6 +449,10 @@ impl Instance {
                     self.transition(now, StateName::Master, Cause::MasterDown);
                 }
             }
+            State::Master { advert_at } if advert_at <= now && self.others_took_over(now) => {
+                self.log(InstanceEvent::TimerExpired(now.saturating_duration_since(advert_at)));
+                self.transition(now, StateName::Backup, Cause::Paused);
+            }
             State::Master { advert_at } if advert_at <= now => {
                 self.send(self.effective, now);
                 let next = advert_at + self.config.advert_interval;
@@ -469,6 +464,11 @@ impl Instance {
         }
         for rounds in self.garp.handle_timeout(&self.config.garp, now) {
             self.out.push_back(Output::Garp(rounds));
+        }
+        if let Some(extra) = &self.config.garp_extra
+            && self.garp.extra_due(extra.interval, now)
+        {
+            self.out.push_back(Output::GarpExtra);
         }
         if let OwnerConflict::Watching { until } = self.conflict
             && until <= now
@@ -576,6 +576,9 @@ impl Instance {
         self.stats.become_master += 1;
         self.out.push_back(Output::AddAddresses);
         self.garp.start(&self.config.garp, now);
+        if let Some(extra) = &self.config.garp_extra {
+            self.garp.start_extra(extra.interval, &self.config.garp, now);
+        }
         self.out.push_back(Output::Garp(self.config.garp.repeat));
         self.out.push_back(Output::Notify(StateName::Master));
     }
@@ -596,6 +599,7 @@ impl Instance {
             | Cause::HigherAdvert
             | Cause::Fault
             | Cause::Recovered
+            | Cause::Paused
             | Cause::Group => self.down_timer(),
         };
         self.log(InstanceEvent::Entering(StateName::Backup));
@@ -694,6 +698,7 @@ impl Instance {
                 destination,
                 ip_id: self.ip_id,
                 ah_sequence: self.ah_sequence,
+                old_checksum: self.old_checksum,
             };
             let datagram = outgoing.emit();
             self.out.push_back(Output::Send { destination, source, datagram });

@@ -11,7 +11,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use crate::auth;
-use crate::config::{Auth, Family, InstanceConfig, Version};
+use crate::config::{Auth, Family, InstanceConfig, OldChecksum, Version};
 
 /// IP protocol number of VRRP.
 pub const PROTOCOL: u8 = 112;
@@ -25,6 +25,9 @@ const HEADER_LEN: usize = 8;
 const AUTH_DATA_LEN: usize = 8;
 /// Shortest frame payload that Ethernet carries: shorter packets arrive padded.
 const ETHERNET_MIN: usize = 46;
+
+/// What stood for the destination in the old checksum of unicast VRRPv3.
+const OLD_CHECKSUM_GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 
 /// Addresses of an advert.
 pub type Addresses = SmallVec<[IpAddr; 4]>;
@@ -146,6 +149,8 @@ pub struct Advert {
     pub addresses: Addresses,
     /// The authentication header's sequence number.
     pub ah_sequence: Option<u32>,
+    /// Its checksum is the old one of unicast VRRPv3.
+    pub old_checksum: bool,
 }
 
 /// Why an advert was dropped. The order is the order of the tests.
@@ -342,7 +347,7 @@ pub fn check(config: &InstanceConfig, ah_sequence: u32, datagram: &Datagram<'_>)
         return Err(Reject::IpLength { claimed, length: datagram.bytes.len() });
     }
     let body = vrrp.get(..addresses_end + trailer).unwrap_or(vrrp);
-    check_checksum(config, datagram, body)?;
+    let old_checksum = check_checksum(config, datagram, body)?;
     if datagram.destination.is_multicast() == is_unicast {
         return Err(Reject::Destination(datagram.destination));
     }
@@ -357,6 +362,7 @@ pub fn check(config: &InstanceConfig, ah_sequence: u32, datagram: &Datagram<'_>)
         interval,
         addresses: parse_addresses(vrrp.get(HEADER_LEN..addresses_end).unwrap_or(&[]), config.family),
         ah_sequence: accepted_sequence,
+        old_checksum,
     })
 }
 
@@ -405,21 +411,26 @@ fn check_v2_auth(
     }
 }
 
-fn check_checksum(config: &InstanceConfig, datagram: &Datagram<'_>, body: &[u8]) -> Result<(), Reject> {
-    let valid = match (config.family, config.version) {
+/// True: it is the old checksum of unicast VRRPv3.
+fn check_checksum(config: &InstanceConfig, datagram: &Datagram<'_>, body: &[u8]) -> Result<bool, Reject> {
+    let fits = |destination| sum(pseudo_header(datagram.source, destination, body.len()), body) == 0xffff;
+    match (config.family, config.version) {
         // The kernel verifies the checksum of IPv6 raw sockets; verifying it again costs nothing.
-        (Family::V6, _) => {
-            sum(pseudo_header(datagram.source, datagram.destination, body.len()), body) == 0xffff
-        }
-        (Family::V4, Version::V2) => sum(0, body) == 0xffff,
+        (Family::V6, _) if fits(datagram.destination) => return Ok(false),
+        (Family::V4, Version::V2) if sum(0, body) == 0xffff => return Ok(false),
         (Family::V4, Version::V3) => {
-            let with_pseudo =
-                sum(pseudo_header(datagram.source, datagram.destination, body.len()), body) == 0xffff;
             // The original enforces nothing at all with v3_checksum_as_v2; one of the two forms has to fit here.
-            with_pseudo || (config.v3_checksum_as_v2 && sum(0, body) == 0xffff)
+            if fits(datagram.destination) || (config.v3_checksum_as_v2 && sum(0, body) == 0xffff) {
+                return Ok(false);
+            }
+            let may_be_old = config.is_unicast() && config.old_checksum != OldChecksum::Never;
+            if may_be_old && fits(OLD_CHECKSUM_GROUP) {
+                return Ok(true);
+            }
         }
-    };
-    if valid { Ok(()) } else { Err(Reject::Checksum(config.version)) }
+        (Family::V6 | Family::V4, Version::V2 | Version::V3) => {}
+    }
+    Err(Reject::Checksum(config.version))
 }
 
 fn check_peer(config: &InstanceConfig, datagram: &Datagram<'_>) -> Result<(), Reject> {
@@ -491,6 +502,8 @@ pub struct Outgoing<'a> {
     pub ip_id: u16,
     /// Sequence number for `auth_type AH`.
     pub ah_sequence: u32,
+    /// With the old checksum of unicast VRRPv3.
+    pub old_checksum: bool,
 }
 
 impl Outgoing<'_> {
@@ -537,6 +550,9 @@ impl Outgoing<'_> {
         let start = match (config.family, config.version) {
             (Family::V4, Version::V2) => 0,
             (Family::V4, Version::V3) if config.v3_checksum_as_v2 => 0,
+            (Family::V4, Version::V3) if self.old_checksum && config.is_unicast() => {
+                pseudo_header(self.source, OLD_CHECKSUM_GROUP, packet.len())
+            }
             (Family::V4, Version::V3) | (Family::V6, _) => {
                 pseudo_header(self.source, self.destination, packet.len())
             }

@@ -3,16 +3,18 @@
 //! The shell feeds [`Router::handle`] and [`Router::handle_timeout`], then drains [`Router::poll_output`] in order:
 //! the order of outputs is the order on the wire, in the kernel and in the log.
 
+mod addresses;
+mod links;
 mod trackers;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::{Family, GroupId, InstanceId, LinkId, RouterConfig, ScriptId, Vip};
+use crate::config::{GroupId, InstanceId, LinkId, RouterConfig, ScriptId, Vip};
 use crate::event::{Event, InstanceEvent, ScriptEvent, StateName};
-use crate::garp::{Pacer, Target};
+use crate::garp::Pacer;
 use crate::instance::{self, Cause, Instance, Release, Signal, State};
 use crate::packet::Datagram;
 use crate::script::{Script, ScriptOutput, ScriptResult, ScriptSignal};
@@ -117,6 +119,8 @@ pub struct Router {
     holding: Vec<bool>,
     links: Vec<Health>,
     readings: Vec<Reading>,
+    /// Links that changed and do not count as changed yet: when they do, and to what.
+    changing: BTreeMap<LinkId, (Instant, bool)>,
     pacer: Pacer,
     startup_until: Option<Instant>,
     /// The next deadline of each instance, in order, and where to find it.
@@ -135,7 +139,8 @@ impl Router {
             holding: vec![true; config.scripts.len()],
             links: surroundings.links_up.iter().map(|up| Health::from_good(*up)).collect(),
             readings: surroundings.readings.clone(),
-            pacer: Pacer::new(config.garp_interval, config.gna_interval),
+            pacer: Pacer::new(config.paces.clone(), config.pace_of.clone()),
+            changing: BTreeMap::new(),
             startup_until: None,
             deadlines: BTreeSet::new(),
             deadline_of: vec![None; config.instances.len()],
@@ -175,6 +180,7 @@ impl Router {
         let script_matches = Self::match_scripts(&old.config, &config);
         let mut new = Self::new(config, surroundings);
         new.startup_until = old.startup_until;
+        new.adopt_links(&old);
         for (index, from) in script_matches.iter().enumerate() {
             let Some(script) = new.scripts.get_mut(index) else { continue };
             match from.and_then(|from| old.scripts.get(from.0)) {
@@ -389,6 +395,7 @@ impl Router {
             .into_iter()
             .chain(self.scripts.iter().filter_map(Script::poll_timeout))
             .chain(self.pacer.poll_timeout())
+            .chain(self.changing.values().map(|(at, _)| *at))
             .chain(self.startup_until)
             .min()
     }
@@ -399,6 +406,7 @@ impl Router {
             self.startup_until = None;
             self.out.push_back(Output::Log(Event::DelayedStartCompleted));
         }
+        self.links_due(now);
         // Every instance that is due now gets one turn, the longest overdue first.
         let due: Vec<InstanceId> =
             self.deadlines.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id).collect();
@@ -551,17 +559,6 @@ impl Router {
         verdict
     }
 
-    fn handle_link(&mut self, now: Instant, link: LinkId, up: bool) {
-        let Some(health) = self.links.get_mut(link.0) else { return };
-        if std::mem::replace(health, Health::from_good(up)) == Health::from_good(up) {
-            return;
-        }
-        self.update_verdicts(now, |config| {
-            config.fault_links.contains(&link)
-                || config.track_links.iter().any(|tracked| tracked.object == link)
-        });
-    }
-
     fn handle_script_result(&mut self, now: Instant, id: ScriptId, result: ScriptResult) {
         let Some(script) = self.scripts.get_mut(id.0) else { return };
         let name = script.config().name.clone();
@@ -623,6 +620,7 @@ impl Router {
                 }
                 instance::Output::Garp(rounds) => self.burst(id, rounds, now),
                 instance::Output::CancelGarp => self.pacer.forget(id),
+                instance::Output::GarpExtra => self.announce_elsewhere(id),
                 instance::Output::AnnounceSource => self.out.push_back(Output::AnnounceSource(id)),
                 instance::Output::Notify(state) => self.notify(id, state),
                 instance::Output::NotifyHeardLower => self.out.push_back(Output::NotifyHeardLower(id)),
@@ -637,55 +635,6 @@ impl Router {
         if let Some(config) = self.config.instances.get(id.0) {
             self.out.push_back(Output::Log(Event::Instance(config.name.clone(), event)));
         }
-    }
-
-    /// In the order of the work: routes go before the addresses that they need.
-    fn log_removal(&mut self, id: InstanceId) {
-        let Some(config) = self.config.instances.get(id.0) else { return };
-        let lines = [
-            (config.has_routes, InstanceEvent::RemovingRoutes),
-            (!config.vips.is_empty(), InstanceEvent::RemovingVips),
-            (!config.excluded.is_empty(), InstanceEvent::RemovingExcluded),
-        ];
-        lines.into_iter().filter(|(is, _)| *is).for_each(|(_, event)| self.log(id, event));
-    }
-
-    fn add_addresses(&mut self, id: InstanceId) {
-        let Some(config) = self.config.instances.get(id.0) else { return };
-        let lines = [
-            (!config.vips.is_empty(), InstanceEvent::SettingVips),
-            (!config.excluded.is_empty(), InstanceEvent::SettingExcluded),
-            (config.has_routes, InstanceEvent::SettingRoutes),
-        ];
-        lines.into_iter().filter(|(is, _)| *is).for_each(|(_, event)| self.log(id, event));
-        self.out.push_back(Output::AddAddresses(id));
-    }
-
-    /// `rounds` rounds over all addresses, virtual ones first.
-    fn burst(&mut self, id: InstanceId, rounds: u32, now: Instant) {
-        let Some(config) = self.config.instances.get(id.0) else { return };
-        let vips: Vec<Vip> = config.vips.iter().chain(&config.excluded).copied().collect();
-        for round in 0..rounds {
-            for (index, vip) in vips.iter().enumerate() {
-                if round == 0 {
-                    let event =
-                        InstanceEvent::QueueingGarp { link: self.link_name(vip.link), address: vip.address };
-                    self.log(id, event);
-                }
-                let target = Target { instance: id, vip: index };
-                if self.pacer.request(now, vip.link, Family::of(vip.address), target, rounds) {
-                    self.send_garp(target);
-                }
-            }
-        }
-    }
-
-    fn send_garp(&mut self, target: Target) {
-        let Some(config) = self.config.instances.get(target.instance.0) else { return };
-        let Some(vip) = config.vips.iter().chain(&config.excluded).nth(target.vip).copied() else { return };
-        let link = self.link_name(vip.link);
-        self.out.push_back(Output::Log(Event::SendingGarp { link, address: vip.address }));
-        self.out.push_back(Output::SendGarp(vip));
     }
 
     fn signal(&mut self, id: InstanceId, signal: Signal, now: Instant) {
@@ -740,6 +689,7 @@ impl Router {
                 | Cause::HigherAdvert
                 | Cause::AddressLost
                 | Cause::Fault
+                | Cause::Paused
                 | Cause::Group => {
                     instance.handle(now, instance::Input::Group(state));
                 }

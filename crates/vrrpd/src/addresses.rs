@@ -72,7 +72,7 @@ impl Addresses {
     }
 
     /// Adds what is not set yet.
-    pub(crate) async fn add(&mut self, id: InstanceId, interfaces: &Interfaces, route: &Route) {
+    pub(crate) fn add(&mut self, id: InstanceId, interfaces: &Interfaces, route: &Route) {
         let Some(slots) = self.slots.get_mut(id.0) else { return };
         let (mut wanted, mut specs) = (Vec::new(), Vec::new());
         for slot in slots.iter_mut().filter(|slot| !slot.set) {
@@ -88,13 +88,13 @@ impl Addresses {
                 ),
             }
         }
-        for (slot, is_set) in wanted.into_iter().zip(add(&specs, route).await) {
+        for (slot, is_set) in wanted.into_iter().zip(add(&specs, route)) {
             slot.set = is_set;
         }
     }
 
     /// Removes what is set.
-    pub(crate) async fn remove(&mut self, id: InstanceId, interfaces: &Interfaces, route: &Route) {
+    pub(crate) fn remove(&mut self, id: InstanceId, interfaces: &Interfaces, route: &Route) {
         let release_unset = self.release_unset;
         let Some(slots) = self.slots.get_mut(id.0) else { return };
         let mut specs = Vec::new();
@@ -103,11 +103,11 @@ impl Addresses {
             specs.extend(spec(&slot.address, interfaces));
         }
         let missing = if release_unset { Missing::Expected } else { Missing::Reported };
-        delete(&specs, missing, route).await;
+        delete(&specs, missing, route);
     }
 
     /// Removes every address of an instance that an earlier life may have left behind.
-    pub(crate) async fn purge(&mut self, id: InstanceId, interfaces: &Interfaces, route: &Route) {
+    pub(crate) fn purge(&mut self, id: InstanceId, interfaces: &Interfaces, route: &Route) {
         let Some(slots) = self.slots.get(id.0) else { return };
         // Only what is there: the kernel is not asked to fail hundreds of times.
         let specs: Vec<AddressSpec> = slots
@@ -115,11 +115,11 @@ impl Addresses {
             .filter_map(|slot| spec(&slot.address, interfaces))
             .filter(|spec| interfaces.carries(&link_address(spec)))
             .collect();
-        delete(&specs, Missing::Expected, route).await;
+        delete(&specs, Missing::Expected, route);
     }
 
     /// After a reload: takes over what is set and removes what no longer is configured, with a line for each.
-    pub(crate) async fn adopt<'a>(
+    pub(crate) fn adopt<'a>(
         &mut self,
         old: &mut Self,
         matches: &[Option<InstanceId>],
@@ -147,7 +147,7 @@ impl Addresses {
                 }
                 slot.set = false;
             }
-            delete(&gone, Missing::Reported, route).await;
+            delete(&gone, Missing::Reported, route);
         }
     }
 
@@ -197,7 +197,7 @@ pub(crate) enum Missing {
 }
 
 /// Adds addresses; for each whether it is there now.
-pub(crate) async fn add(specs: &[AddressSpec], route: &Route) -> Vec<bool> {
+pub(crate) fn add(specs: &[AddressSpec], route: &Route) -> Vec<bool> {
     if specs.is_empty() {
         return Vec::new();
     }
@@ -209,15 +209,15 @@ pub(crate) async fn add(specs: &[AddressSpec], route: &Route) -> Vec<bool> {
             false
         }
     };
-    route.add_addresses(specs).await.into_iter().map(is_set).collect()
+    route.add_addresses(specs).into_iter().map(is_set).collect()
 }
 
 /// Removes addresses.
-pub(crate) async fn delete(specs: &[AddressSpec], missing: Missing, route: &Route) {
+pub(crate) fn delete(specs: &[AddressSpec], missing: Missing, route: &Route) {
     if specs.is_empty() {
         return;
     }
-    for result in route.delete_addresses(specs).await {
+    for result in route.delete_addresses(specs) {
         match result {
             Ok(()) => {}
             Err(error) => match error.errno() {

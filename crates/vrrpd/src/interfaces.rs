@@ -14,6 +14,8 @@ pub(crate) struct Interfaces {
     addresses: BTreeMap<(u32, u64), LinkAddress>,
     places: HashMap<Place, u64>,
     next_place: u64,
+    /// Interfaces whose link is asked for (`linkbeat_interfaces`): netlink's word on them does not count.
+    polled: HashMap<String, bool>,
 }
 
 /// What makes an address one address: interface, address, prefix length.
@@ -54,7 +56,25 @@ impl Interfaces {
 
     /// True when an interface is there, up and running.
     pub(crate) fn is_up(&self, name: &str) -> bool {
-        self.by_name(name).is_some_and(|link| link.up)
+        match self.polled.get(name) {
+            Some(up) => *up && self.by_name(name).is_some(),
+            None => self.by_name(name).is_some_and(|link| link.up),
+        }
+    }
+
+    /// An interface's link was asked for; returns true when that is another answer than before.
+    pub(crate) fn set_polled(&mut self, name: &str, up: bool) -> bool {
+        self.polled.insert(name.to_owned(), up) != Some(up)
+    }
+
+    /// Only these are asked for.
+    pub(crate) fn retain_polled(&mut self, names: &[String]) {
+        self.polled.retain(|name, _| names.contains(name));
+    }
+
+    /// True when an interface's link is asked for.
+    pub(crate) fn is_polled(&self, name: &str) -> bool {
+        self.polled.contains_key(name)
     }
 
     /// A link appeared or changed; returns what it was before.

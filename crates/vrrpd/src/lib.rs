@@ -9,7 +9,9 @@ mod addresses;
 mod dump;
 mod fifo;
 mod files;
+mod firewall;
 mod interfaces;
+mod linkbeat;
 mod log;
 mod notify;
 mod processes;
@@ -19,6 +21,8 @@ mod setup;
 mod shell;
 mod smtp;
 mod sockets;
+mod sysctl;
+mod vmacs;
 
 use keepalived_config::resolved::Config;
 

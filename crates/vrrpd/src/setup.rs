@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use keepalived_config::resolved::{self, Config, VrrpInstance};
-use vrrp::config::{GarpConfig, Peer, Tracked};
+use vrrp::config::{GarpConfig, GarpExtra, LinkDelay, OldChecksum, Pace, Peer, Tracked};
 use vrrp::{
     Auth, Family, GroupConfig, GroupId, InstanceConfig, InstanceId, LinkId, RouterConfig, ScriptConfig,
     ScriptId, TrackerConfig, TrackerId, TrackerKind, Version, Vip,
@@ -13,15 +13,38 @@ use vrrp::{
 /// The core's configuration of a resolved configuration.
 pub(crate) fn router_config(config: &Config) -> RouterConfig {
     let mut links = Links::default();
-    let instances = config.instances.iter().map(|instance| instance_config(instance, &mut links)).collect();
+    let mut instances: Vec<_> =
+        config.instances.iter().map(|instance| instance_config(instance, &mut links)).collect();
+    track_statics(config, &mut instances, &mut links);
+    let network = &config.network;
+    let paces = network
+        .garp_groups
+        .iter()
+        .map(|group| Pace { garp: group.garp_interval, gna: group.gna_interval })
+        .collect();
+    // A VMAC has the pace and the delays of the interface below.
+    let below = |name: &str| -> String {
+        let vmacs = config.instances.iter().flat_map(VrrpInstance::vmacs);
+        vmacs.into_iter().find(|vmac| vmac.name == name).map_or(name, |vmac| &vmac.base).to_owned()
+    };
+    let pace_of = |name: &Arc<str>| {
+        let below = below(name);
+        network.garp_groups.iter().position(|group| group.interfaces.contains(&below))
+    };
+    let delay_of = |name: &Arc<str>| {
+        let below = below(name);
+        let delay = network.delays.iter().find(|delay| delay.name == below);
+        delay.map(|delay| LinkDelay { down: delay.down, up: delay.up }).unwrap_or_default()
+    };
     RouterConfig {
+        paces,
+        pace_of: links.0.iter().map(pace_of).collect(),
+        delays: links.0.iter().map(delay_of).collect(),
         instances,
         scripts: config.scripts.iter().map(script_config).collect(),
         trackers: config.trackers.iter().map(tracker_config).collect(),
         groups: config.sync_groups.iter().map(group_config).collect(),
         startup_delay: config.global.startup_delay,
-        garp_interval: config.global.garp_interval,
-        gna_interval: config.global.gna_interval,
         links: links.0,
     }
 }
@@ -39,10 +62,17 @@ impl Links {
 }
 
 fn instance_config(instance: &VrrpInstance, links: &mut Links) -> InstanceConfig {
-    let own = (!instance.interface.is_empty()).then(|| links.id(&instance.interface));
+    let advert_interface = instance.advert_interface();
+    let own = (!advert_interface.is_empty()).then(|| links.id(advert_interface));
     let mut fault_links = Vec::new();
     if !instance.dont_track_primary {
         fault_links.extend(own);
+        if let Some(vmac) = &instance.vmac {
+            let base = links.id(&vmac.base);
+            if Some(base) != own {
+                fault_links.push(base);
+            }
+        }
     }
     for address in instance.virtual_addresses.iter().chain(&instance.excluded_addresses) {
         let link = links.id(&address.device);
@@ -50,12 +80,9 @@ fn instance_config(instance: &VrrpInstance, links: &mut Links) -> InstanceConfig
             fault_links.push(link);
         }
     }
-    for device in instance
-        .virtual_routes
-        .iter()
-        .filter(|route| !route.no_track)
-        .filter_map(|route| route.device.as_ref())
-    {
+    let routes = instance.virtual_routes.iter().filter(|route| !route.no_track);
+    let rules = instance.virtual_rules.iter().filter(|rule| !rule.no_track);
+    for device in routes.flat_map(|route| route.devices()).chain(rules.flat_map(|rule| rule.devices())) {
         let link = links.id(device);
         if Some(link) != own && !fault_links.contains(&link) {
             fault_links.push(link);
@@ -89,6 +116,17 @@ fn instance_config(instance: &VrrpInstance, links: &mut Links) -> InstanceConfig
         vips: virtual_addresses,
         excluded,
         has_routes: !instance.virtual_routes.is_empty(),
+        has_rules: !instance.virtual_rules.is_empty(),
+        has_firewall: !instance.accept,
+        config_fault: instance.config_fault || instance.lacks_peers,
+        unicast: instance.lacks_peers,
+        old_checksum: match instance.old_checksum {
+            resolved::OldChecksum::Detect => OldChecksum::Detect,
+            resolved::OldChecksum::Always => OldChecksum::Always,
+            resolved::OldChecksum::Never => OldChecksum::Never,
+        },
+        expired_backup: instance.expired_backup,
+        garp_extra: garp_extra(instance, links),
         fault_links,
         track_links: instance
             .track_interfaces
@@ -145,6 +183,53 @@ fn instance_config(instance: &VrrpInstance, links: &mut Links) -> InstanceConfig
     }
 }
 
+/// Members of a `track_group` depend on the interfaces of what is in it.
+fn track_statics(config: &Config, instances: &mut [InstanceConfig], links: &mut Links) {
+    let network = &config.network;
+    let addresses = config
+        .static_addresses
+        .iter()
+        .filter_map(|address| Some((address.track_group.as_ref()?, vec![address.device.clone()])));
+    let routes = network
+        .static_routes
+        .iter()
+        .filter_map(|route| Some((route.track_group.as_ref()?, route.devices().cloned().collect())));
+    let rules = network
+        .static_rules
+        .iter()
+        .filter_map(|rule| Some((rule.track_group.as_ref()?, rule.devices().cloned().collect())));
+    let tracked: Vec<(&String, Vec<String>)> = addresses.chain(routes).chain(rules).collect();
+    for (name, devices) in tracked {
+        let Some(group) = network.track_groups.iter().find(|group| group.name == *name) else { continue };
+        for device in devices {
+            let link = links.id(&device);
+            for member in &group.members {
+                if let Some(instance) = instances.get_mut(*member)
+                    && !instance.fault_links.contains(&link)
+                {
+                    instance.fault_links.push(link);
+                }
+            }
+        }
+    }
+}
+
+/// `garp_extra_if`: one address on each interface that carries some and no adverts.
+fn garp_extra(instance: &VrrpInstance, links: &mut Links) -> Option<GarpExtra> {
+    let extra = instance.garp_extra?;
+    let mut names = Vec::new();
+    let mut vips = Vec::new();
+    for address in instance.virtual_addresses.iter().chain(&instance.excluded_addresses) {
+        let name = address.device.as_str();
+        let is_vmac = instance.vmacs().any(|vmac| vmac.name == name);
+        if name != instance.advert_interface() && (extra.all || is_vmac) && !names.contains(&name) {
+            names.push(name);
+            vips.push(Vip { address: address.address, link: links.id(name) });
+        }
+    }
+    (!vips.is_empty()).then_some(GarpExtra { interval: extra.interval, vips })
+}
+
 /// The core's family of a resolved one.
 pub(crate) fn family(family: resolved::Family) -> Family {
     match family {
@@ -189,7 +274,15 @@ pub(crate) fn match_instances(old: &Config, new: &Config) -> Vec<Option<Instance
     let key = |instance: &VrrpInstance| {
         let unicast = !instance.unicast_peers.is_empty();
         let address: Option<IpAddr> = if unicast { instance.source } else { Some(instance.mcast_group) };
-        (instance.virtual_router_id, family(instance.family), instance.interface.clone(), unicast, address)
+        let vmac = instance.vmac.is_some();
+        (
+            instance.virtual_router_id,
+            family(instance.family),
+            instance.interface.clone(),
+            unicast,
+            address,
+            vmac,
+        )
     };
     new.instances
         .iter()
@@ -203,72 +296,13 @@ pub(crate) fn match_instances(old: &Config, new: &Config) -> Vec<Option<Instance
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use std::time::Duration;
 
     fn instance(name: &str, vrid: u8) -> VrrpInstance {
-        VrrpInstance {
-            name: name.into(),
-            wants_master: false,
-            interface: "eth0".into(),
-            virtual_router_id: vrid,
-            version: resolved::Version::V2,
-            family: resolved::Family::V4,
-            priority: 100,
-            advert_int: Duration::from_secs(1),
-            auth: resolved::Auth::None,
-            virtual_addresses: Vec::new(),
-            excluded_addresses: Vec::new(),
-            virtual_routes: Vec::new(),
-            track_scripts: Vec::new(),
-            track_interfaces: Vec::new(),
-            trackers: Vec::new(),
-            dont_track_primary: false,
-            nopreempt: false,
-            preempt_delay: Duration::ZERO,
-            source: None,
-            track_source: false,
-            unicast_peers: Vec::new(),
-            check_unicast_src: false,
-            unicast_ttl: None,
-            mcast_group: "224.0.0.18".parse().unwrap(),
-            garp_master_delay: Duration::from_secs(5),
-            garp_master_repeat: 5,
-            garp_master_refresh: Duration::ZERO,
-            garp_master_refresh_repeat: 1,
-            garp_lower_prio_delay: Duration::from_secs(5),
-            garp_lower_prio_repeat: 5,
-            lower_prio_no_advert: false,
-            higher_prio_send_advert: false,
-            down_timer_adverts: 3,
-            skip_check_adv_addr: false,
-            owner_ignore_adverts: false,
-            v3_checksum_as_v2: false,
-            promote_secondaries: false,
-            debug: 0,
-            notify: resolved::Notify::default(),
-            smtp_alert: false,
-            notify_priority_changes: false,
-            sync_group: None,
-        }
+        VrrpInstance::new(name, vrid, "eth0")
     }
 
     fn address(text: &str, device: &str, no_track: bool) -> resolved::Address {
-        resolved::Address {
-            address: text.parse().unwrap(),
-            prefix: 24,
-            device: device.into(),
-            scope: 0,
-            broadcast: None,
-            label: None,
-            peer: None,
-            home: false,
-            nodad: true,
-            mngtmpaddr: false,
-            noprefixroute: false,
-            autojoin: false,
-            no_track,
-            preferred_lft: None,
-        }
+        resolved::Address { no_track, ..resolved::Address::new(text.parse().unwrap(), 24, device) }
     }
 
     fn config(instances: Vec<VrrpInstance>) -> Config {

@@ -12,26 +12,30 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use keepalived_config::resolved::Config;
+use keepalived_config::resolved::{Config, VmacKind, VrrpInstance};
 use netlink::announce::{Announcer, MAC_LEN};
 use netlink::{Monitor, Route};
 use vrrp::event::StateName;
 use vrrp::instance::Release;
 use vrrp::router::{Surroundings, Who};
 use vrrp::script::ScriptSignal;
-use vrrp::{Family, Input, Reading, Router, RouterConfig, ScriptId, TrackerId};
+use vrrp::{Family, Input, LinkId, Reading, Router, RouterConfig, ScriptId, TrackerId};
 
 use crate::addresses::{self, Addresses};
 use crate::fifo::Fifos;
 use crate::files::Files;
+use crate::firewall::Firewall;
 use crate::interfaces::Interfaces;
+use crate::linkbeat::Linkbeats;
 use crate::log::{detail, normal};
 use crate::processes::Processes;
-use crate::routes::Routes;
+use crate::routes::{Kernel, Removed, Routes, StaticRoutes};
 use crate::scripts::{Progress, RunId, Runner};
 use crate::setup;
 use crate::smtp::Mailer;
 use crate::sockets::SocketTable;
+use crate::sysctl::Sysctls;
+use crate::vmacs::{Means, Vmacs};
 use crate::{Control, ExitReason, Params, Report};
 
 /// Packets that are read before anything else gets its turn again.
@@ -48,8 +52,16 @@ pub(crate) struct Shell {
     interfaces: Interfaces,
     addresses: Addresses,
     routes: Routes,
-    /// Open while the loss of a virtual route matters.
+    static_routes: StaticRoutes,
+    removed: Removed,
+    vmacs: Vmacs,
+    firewall: Firewall,
+    sysctls: Sysctls,
+    linkbeat: Linkbeats,
+    /// Open while the loss of a route matters.
     route_monitor: Option<Monitor>,
+    /// Open while the loss of a rule matters.
+    rule_monitor: Option<Monitor>,
     sockets: SocketTable,
     route: Route,
     monitor: Monitor,
@@ -67,6 +79,10 @@ pub(crate) struct Shell {
     doomed: Vec<(Instant, RunId)>,
     /// When each instance changed state.
     changed: Vec<SystemTime>,
+    /// What is known of interfaces is to be read again.
+    stale: bool,
+    /// What was last said about each interface.
+    links_up: HashMap<LinkId, bool>,
     /// The addresses that were logged as assigned: for each interface name and family.
     assigned: HashMap<(String, Family), IpAddr>,
 }
@@ -85,12 +101,12 @@ impl Shell {
     /// Opens everything, reads the configuration, removes leftovers, starts the core.
     pub(crate) async fn start(mut params: Params) -> Result<Self, ExitReason> {
         detail!("Registering Kernel netlink reflector");
-        let monitor = Monitor::open().map_err(|error| fatal("netlink", &error))?;
+        let mut monitor = Monitor::open().map_err(|error| fatal("netlink", &error))?;
         detail!("Registering Kernel netlink command channel");
         let route = Route::open().map_err(|error| fatal("netlink", &error))?;
         let config = (params.read_config)().map_err(ExitReason::Config)?;
         let mut interfaces = Interfaces::default();
-        read_interfaces(&mut interfaces, &route).await.map_err(|error| fatal("netlink", &error))?;
+        read_interfaces(&mut interfaces, &route).map_err(|error| fatal("netlink", &error))?;
         if params.options.address_monitoring {
             for link in interfaces.links() {
                 for address in interfaces.addresses_of(link.index) {
@@ -98,6 +114,23 @@ impl Shell {
                 }
             }
         }
+        let (mut vmacs, mut firewall, mut sysctls) =
+            (Vmacs::default(), Firewall::default(), Sysctls::default());
+        firewall.configure(&config);
+        set_buffers(&config, &monitor, &route);
+        set_sysctls(&config, &mut sysctls);
+        let mut means = Means {
+            interfaces: &mut interfaces,
+            kernel: &route,
+            firewall: &mut firewall,
+            sysctls: &mut sysctls,
+        };
+        if vmacs.make_missing(&config, &mut means) {
+            // What was reported while they were made is history.
+            while monitor.try_next().is_some() {}
+            read_interfaces(&mut interfaces, &route).map_err(|error| fatal("netlink", &error))?;
+        }
+        let linkbeat = Linkbeats::new(&config, &mut interfaces);
         let router_config = setup::router_config(&config);
         let addresses = Addresses::new(&config, params.options.release_vips);
         let routes = Routes::new(&config);
@@ -109,7 +142,14 @@ impl Shell {
         let mut shell = Self {
             addresses,
             routes,
+            static_routes: StaticRoutes::new(&config),
+            removed: Removed::default(),
+            vmacs,
+            firewall,
+            sysctls,
+            linkbeat,
             route_monitor: None,
+            rule_monitor: None,
             router: Router::new(router_config, &surroundings),
             sockets: SocketTable::new().map_err(|error| fatal("sockets", &error))?,
             announcer: Announcer::open().map_err(|error| fatal("AF_PACKET socket", &error))?,
@@ -122,6 +162,8 @@ impl Shell {
             tracked: HashMap::new(),
             doomed: Vec::new(),
             changed: vec![SystemTime::now(); config.instances.len()],
+            stale: false,
+            links_up: HashMap::new(),
             assigned: HashMap::new(),
             params,
             config,
@@ -136,7 +178,7 @@ impl Shell {
         if shell.params.options.dump_config {
             shell.log_config();
         }
-        shell.add_static_addresses().await;
+        shell.add_statics();
         // Adverts that come while leftovers are removed wait in the sockets.
         shell.open_sockets(SockpoolLog::None);
         shell.router.start(Instant::now());
@@ -161,6 +203,7 @@ impl Shell {
                 _ = self.sockets.readable() => Wake::Packets,
                 event = self.monitor.next() => Wake::Netlink(event),
                 event = next_of(&mut self.route_monitor) => Wake::Netlink(event),
+                event = next_of(&mut self.rule_monitor) => Wake::Netlink(event),
                 progress = self.runner.next() => Wake::Script(progress),
                 changes = self.files.changed() => Wake::Trackers(changes),
                 () = self.processes.news() => Wake::Processes,
@@ -191,7 +234,13 @@ impl Shell {
 
     fn deadline(&self) -> Option<Instant> {
         let doomed = self.doomed.iter().map(|(at, _)| *at);
-        self.router.poll_timeout().into_iter().chain(doomed).chain(self.processes.poll_timeout()).min()
+        self.router
+            .poll_timeout()
+            .into_iter()
+            .chain(doomed)
+            .chain(self.processes.poll_timeout())
+            .chain(self.linkbeat.poll_timeout())
+            .min()
     }
 
     /// Serves what is due, after what is already here was heard.
@@ -209,6 +258,10 @@ impl Shell {
         self.receive();
         self.drain().await;
         let now = Instant::now();
+        for (name, up) in self.linkbeat.handle_timeout(now, &mut self.interfaces) {
+            normal!("Linkbeat reports {name} {}", if up { "up" } else { "down" });
+            self.link_changed(&name);
+        }
         self.router.handle_timeout(now);
         let changes = self.processes.handle_timeout(now);
         self.trackers_changed(changes);
@@ -261,6 +314,8 @@ impl Shell {
 
     fn open_sockets(&mut self, log: SockpoolLog) {
         self.sockets.update(&self.config.instances, &self.router, &self.interfaces, log);
+        let policy = self.config.network.receive_buffer;
+        self.sockets.size_buffers(&self.config.instances, policy, &self.interfaces);
     }
 
     fn log_channels(&self) {
@@ -278,25 +333,52 @@ impl Shell {
         }
     }
 
-    async fn add_static_addresses(&self) {
-        let specs: Vec<_> = self
-            .config
-            .static_addresses
-            .iter()
-            .filter_map(|address| addresses::spec(address, &self.interfaces))
-            .collect();
-        addresses::delete(&specs, addresses::Missing::Expected, &self.route).await;
-        addresses::add(&specs, &self.route).await;
+    fn static_specs(&self) -> Vec<netlink::AddressSpec> {
+        let addresses = self.config.static_addresses.iter();
+        addresses.filter_map(|address| addresses::spec(address, &self.interfaces)).collect()
     }
 
-    async fn remove_static_addresses(&self) {
-        let specs: Vec<_> = self
-            .config
-            .static_addresses
-            .iter()
-            .filter_map(|address| addresses::spec(address, &self.interfaces))
-            .collect();
-        addresses::delete(&specs, addresses::Missing::Reported, &self.route).await;
+    /// What an earlier life left behind goes first.
+    fn add_statics(&mut self) {
+        let specs = self.static_specs();
+        let mut kernel =
+            Kernel { interfaces: &self.interfaces, route: &self.route, removed: &mut self.removed };
+        self.static_routes.remove(true, &mut kernel);
+        addresses::delete(&specs, addresses::Missing::Expected, &self.route);
+        addresses::add(&specs, &self.route);
+        self.static_routes.add(&self.interfaces, &self.route);
+    }
+
+    fn remove_statics(&mut self) {
+        let mut kernel =
+            Kernel { interfaces: &self.interfaces, route: &self.route, removed: &mut self.removed };
+        self.static_routes.remove(false, &mut kernel);
+        addresses::delete(&self.static_specs(), addresses::Missing::Reported, &self.route);
+    }
+
+    /// Removes the interfaces that no instance has any more; all of them without a configuration.
+    fn remove_vmacs(&mut self, config: Option<&Config>) {
+        let mut means = Means {
+            interfaces: &mut self.interfaces,
+            kernel: &self.route,
+            firewall: &mut self.firewall,
+            sysctls: &mut self.sysctls,
+        };
+        self.vmacs.remove_unused(config, &mut means);
+    }
+
+    /// Makes interfaces that instances should have for themselves and that can be made.
+    fn make_vmacs(&mut self) {
+        let mut means = Means {
+            interfaces: &mut self.interfaces,
+            kernel: &self.route,
+            firewall: &mut self.firewall,
+            sysctls: &mut self.sysctls,
+        };
+        if self.vmacs.make_missing(&self.config, &mut means) {
+            // Everything is read again, once what led here is dealt with.
+            self.stale = true;
+        }
     }
 
     /// Priority 0, addresses removed, STOP notified, one second for the kernel to leave its groups.
@@ -308,7 +390,7 @@ impl Shell {
         self.router.handle(Instant::now(), Input::Stop(release));
         self.drain().await;
         if release == Release::Everything {
-            self.remove_static_addresses().await;
+            self.remove_statics();
         }
         self.sockets.close();
         if !self.config.instances.is_empty() {
@@ -321,6 +403,11 @@ impl Shell {
         }
         self.runner.signal_all(ScriptSignal::Term, |_| true);
         self.fifos.close();
+        if release == Release::Everything {
+            self.remove_vmacs(None);
+        }
+        self.sysctls.restore();
+        self.firewall.remove();
         ExitReason::Stopped
     }
 }
@@ -348,9 +435,33 @@ fn fatal(what: &str, error: &dyn std::fmt::Display) -> ExitReason {
     ExitReason::Fatal(format!("{what}: {error}"))
 }
 
-async fn read_interfaces(interfaces: &mut Interfaces, route: &Route) -> Result<(), netlink::Error> {
-    let links = route.links().await?;
-    let addresses = route.addresses().await?;
+/// `promote_secondaries` and `disable_local_igmp`, until the end.
+fn set_sysctls(config: &Config, sysctls: &mut Sysctls) {
+    for instance in config.instances.iter().filter(|instance| instance.promote_secondaries) {
+        sysctls.set("ipv4", &instance.interface, "promote_secondaries", "1");
+    }
+    if config.network.disable_local_igmp {
+        sysctls.set_path("/proc/sys/net/ipv4/igmp_link_local_mcast_reports".into(), "0");
+    }
+}
+
+/// `vrrp_netlink_monitor_rcv_bufs`, `vrrp_netlink_cmd_rcv_bufs`.
+fn set_buffers(config: &Config, monitor: &Monitor, route: &Route) {
+    if let Some((bytes, force)) = config.network.monitor_buffer
+        && let Err(error) = monitor.set_receive_buffer(bytes, force)
+    {
+        normal!("vrrp_netlink_monitor_rcv_bufs {bytes}: {error}");
+    }
+    if let Some((bytes, force)) = config.network.command_buffer
+        && let Err(error) = route.set_receive_buffer(bytes, force)
+    {
+        normal!("vrrp_netlink_cmd_rcv_bufs {bytes}: {error}");
+    }
+}
+
+fn read_interfaces(interfaces: &mut Interfaces, route: &Route) -> Result<(), netlink::Error> {
+    let links = route.links()?;
+    let addresses = route.addresses()?;
     interfaces.replace(links, addresses);
     Ok(())
 }
@@ -391,14 +502,26 @@ fn source(
     current: Option<IpAddr>,
 ) -> Option<IpAddr> {
     let instance = config.instances.get(index)?;
+    // IPv6 adverts of a VMAC leave from its own link-local address, IPv4 ones from the interface below.
+    let interface = match family_of(instance) {
+        Family::V6 => instance.advert_interface(),
+        Family::V4 => match &instance.vmac {
+            Some(vmac) if matches!(vmac.kind, VmacKind::Ipvlan { .. }) => &vmac.name,
+            Some(_) | None => &instance.interface,
+        },
+    };
     match instance.source {
         Some(source) if instance.track_source => interfaces.has(source).then_some(source),
         Some(source) => Some(source),
         None => {
             let is_virtual = |address| addresses.is_virtual(address);
-            interfaces.source(&instance.interface, setup::family(instance.family), current, is_virtual)
+            interfaces.source(interface, family_of(instance), current, is_virtual)
         }
     }
+}
+
+fn family_of(instance: &VrrpInstance) -> Family {
+    setup::family(instance.family)
 }
 
 /// The address an interface announces with; none where ARP and neighbour discovery make no sense.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
-use keepalived_config::resolved::VrrpInstance;
+use keepalived_config::resolved::{ReceiveBuffer, VrrpInstance};
 use netlink::socket::{Endpoint, Kind, PairId, Received, Sockets};
 use vrrp::packet::{Datagram, PROTOCOL, PROTOCOL_AH};
 use vrrp::{Family, InstanceId, Router};
@@ -94,6 +94,35 @@ impl SocketTable {
                 SockpoolLog::None => {}
                 SockpoolLog::New if before.contains(&id) => {}
                 SockpoolLog::New | SockpoolLog::All => log_pair(pair),
+            }
+        }
+    }
+
+    /// Receive buffers as `vrrp_rx_bufs_policy` and `kernel_rx_buf_size` say; ours are larger otherwise.
+    pub(crate) fn size_buffers(
+        &self,
+        instances: &[VrrpInstance],
+        policy: Option<(ReceiveBuffer, u32)>,
+        interfaces: &Interfaces,
+    ) {
+        for (id, pair) in self.sockets.pairs() {
+            let users = self.pairs.iter().zip(instances).filter(|(used, _)| **used == Some(id));
+            let bytes = users.map(|(_, instance)| {
+                let mtu = interfaces.by_name(instance.advert_interface()).map_or(1500, |link| link.mtu);
+                match (instance.receive_buffer, policy) {
+                    (Some(bytes), _) | (None, Some((ReceiveBuffer::Bytes(bytes), _))) => bytes,
+                    (None, Some((ReceiveBuffer::Mtu, times))) => mtu.saturating_mul(times),
+                    (None, Some((ReceiveBuffer::Advert, times))) => {
+                        advert_length(instance).saturating_mul(times)
+                    }
+                    (None, None) => 0,
+                }
+            });
+            let bytes = bytes.fold(0_u32, u32::saturating_add);
+            if bytes > 0
+                && let Err(error) = pair.set_receive_buffer(bytes)
+            {
+                normal!("vrrp receive buffer of {bytes} bytes: {error}");
             }
         }
     }
@@ -212,10 +241,18 @@ fn endpoint(
     source: Option<IpAddr>,
     interfaces: &Interfaces,
 ) -> Option<(Endpoint, Option<u8>)> {
-    let link = if instance.interface.is_empty() {
+    if instance.lacks_peers {
+        return None;
+    }
+    // Unicast without an interface may be confined to a VRF.
+    let name = match (instance.advert_interface(), &instance.vrf) {
+        ("", Some(vrf)) => vrf.as_str(),
+        (name, _) => name,
+    };
+    let link = if name.is_empty() {
         None
     } else {
-        let link = interfaces.by_name(&instance.interface)?;
+        let link = interfaces.by_name(name)?;
         Some((link.name.clone(), link.index))
     };
     let kind = if instance.unicast_peers.is_empty() {
@@ -227,6 +264,16 @@ fn endpoint(
         && setup::family(instance.family) == Family::V4;
     let protocol = if ah { PROTOCOL_AH } else { PROTOCOL };
     Some((Endpoint { link, protocol, kind }, instance.unicast_ttl))
+}
+
+/// Bytes of an instance's advert with its IP header.
+fn advert_length(instance: &VrrpInstance) -> u32 {
+    let (header, each) = match setup::family(instance.family) {
+        Family::V4 => (20 + 24 + 8 + 8, 4),
+        Family::V6 => (40 + 8, 16),
+    };
+    let count = u32::try_from(instance.virtual_addresses.len()).unwrap_or(255);
+    header + each * count
 }
 
 /// Same socket, same VRID. Several unicast instances may share both: the one that has the sender as a peer, else the

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use keepalived_config::resolved::{
-    Address, Auth, Command, Config, Family, Notify, TrackedScript, User, Version, VrrpInstance, VrrpScript,
+    Address, Command, Config, TrackedScript, User, Version, VrrpInstance, VrrpScript,
 };
 use netlink::Route;
 use nix::sched::{CloneFlags, setns, unshare};
@@ -18,69 +18,18 @@ use vrrpd::{Control, ExitReason, Options, Params, Report};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn address(text: &str, prefix: u8) -> Address {
-    Address {
-        address: text.parse().unwrap(),
-        prefix,
-        device: "eth0".into(),
-        scope: 0,
-        broadcast: None,
-        label: None,
-        peer: None,
-        home: false,
-        nodad: true,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        no_track: false,
-        preferred_lft: None,
-    }
+    Address::new(text.parse().unwrap(), prefix, "eth0")
 }
 
 fn config(priority: u8) -> Config {
-    let seconds = Duration::from_secs;
     let instance = VrrpInstance {
-        name: "VI_1".into(),
-        wants_master: false,
-        interface: "eth0".into(),
-        virtual_router_id: 51,
         version: Version::V3,
-        family: Family::V4,
         priority,
         advert_int: Duration::from_millis(50),
-        auth: Auth::None,
         virtual_addresses: vec![address("10.8.0.100", 24)],
-        excluded_addresses: Vec::new(),
-        virtual_routes: Vec::new(),
-        track_scripts: Vec::new(),
-        track_interfaces: Vec::new(),
-        trackers: Vec::new(),
-        dont_track_primary: false,
-        nopreempt: false,
-        preempt_delay: seconds(0),
-        source: None,
-        track_source: false,
-        unicast_peers: Vec::new(),
-        check_unicast_src: false,
-        unicast_ttl: None,
-        mcast_group: "224.0.0.18".parse().unwrap(),
-        garp_master_delay: seconds(5),
         garp_master_repeat: 1,
-        garp_master_refresh: seconds(0),
-        garp_master_refresh_repeat: 1,
-        garp_lower_prio_delay: seconds(5),
         garp_lower_prio_repeat: 1,
-        lower_prio_no_advert: false,
-        higher_prio_send_advert: false,
-        down_timer_adverts: 3,
-        skip_check_adv_addr: false,
-        owner_ignore_adverts: false,
-        v3_checksum_as_v2: false,
-        promote_secondaries: false,
-        debug: 0,
-        notify: Notify::default(),
-        smtp_alert: false,
-        notify_priority_changes: false,
-        sync_group: None,
+        ..VrrpInstance::new("VI_1", 51, "eth0")
     };
     Config { instances: vec![instance], ..Config::default() }
 }
@@ -124,7 +73,7 @@ use std::future::Future;
 async fn set_up(name: &str, address: IpAddr) {
     let (connection, handle, _) = rtnetlink::new_connection().unwrap();
     tokio::spawn(connection);
-    let links = Route::open().unwrap().links().await.unwrap();
+    let links = Route::open().unwrap().links().unwrap();
     let link = links.iter().find(|link| link.name == name).unwrap();
     let message = rtnetlink::LinkUnspec::new_with_index(link.index).name("eth0").build();
     handle.link().set(message).execute().await.unwrap();
@@ -152,7 +101,7 @@ fn joined() -> Option<(Namespace, Namespace)> {
         let (connection, handle, _) = rtnetlink::new_connection().unwrap();
         tokio::spawn(connection);
         handle.link().add(rtnetlink::LinkVeth::new("here", "there").build()).execute().await.unwrap();
-        let links = Route::open().unwrap().links().await.unwrap();
+        let links = Route::open().unwrap().links().unwrap();
         let index = links.iter().find(|link| link.name == "there").unwrap().index;
         use std::os::fd::AsRawFd;
         let message = rtnetlink::LinkUnspec::new_with_index(index).setns_by_fd(there.as_raw_fd()).build();
@@ -272,7 +221,7 @@ impl Daemon {
 fn has_vip(namespace: &Namespace, vip: &str) -> bool {
     let vip: IpAddr = vip.parse().unwrap();
     namespace.run(move || async move {
-        let addresses = Route::open().unwrap().addresses().await.unwrap();
+        let addresses = Route::open().unwrap().addresses().unwrap();
         addresses.iter().any(|address| address.address == vip)
     })
 }
@@ -337,7 +286,7 @@ fn leftovers_are_removed_and_interfaces_waited_for() {
     a.run(|| async {
         let (connection, handle, _) = rtnetlink::new_connection().unwrap();
         tokio::spawn(connection);
-        let links = Route::open().unwrap().links().await.unwrap();
+        let links = Route::open().unwrap().links().unwrap();
         let index = links.iter().find(|link| link.name == "eth0").unwrap().index;
         handle.address().add(index, "10.8.0.100".parse().unwrap(), 24).execute().await.unwrap();
         handle
@@ -356,7 +305,7 @@ fn leftovers_are_removed_and_interfaces_waited_for() {
     a.run(|| async {
         let (connection, handle, _) = rtnetlink::new_connection().unwrap();
         tokio::spawn(connection);
-        let links = Route::open().unwrap().links().await.unwrap();
+        let links = Route::open().unwrap().links().unwrap();
         let index = links.iter().find(|link| link.name == "eth0").unwrap().index;
         handle.link().set(rtnetlink::LinkUnspec::new_with_index(index).up().build()).execute().await.unwrap();
     });
@@ -366,7 +315,7 @@ fn leftovers_are_removed_and_interfaces_waited_for() {
     // Taken away by somebody else: back after the skew time.
     a.run(|| async {
         let route = Route::open().unwrap();
-        let addresses = route.addresses().await.unwrap();
+        let addresses = route.addresses().unwrap();
         let vip = addresses.iter().find(|address| address.address.to_string() == "10.8.0.100").unwrap();
         let (connection, handle, _) = rtnetlink::new_connection().unwrap();
         tokio::spawn(connection);

@@ -9,30 +9,17 @@ use crate::registry::Cx;
 use crate::resolved::Address;
 use crate::tree::Statement;
 
+use super::route::Place;
+
 /// Longest interface label the kernel takes.
 const LABEL_MAX: usize = 15;
 
 /// Parses one line. The device stays empty when the line names none. `None`: the line is dropped, with a message.
-pub(crate) fn parse(line: &Statement, cx: &mut Cx<'_>) -> Option<Address> {
+pub(crate) fn parse(line: &Statement, place: Place, cx: &mut Cx<'_>) -> Option<Address> {
     let mut words = line.words.iter().map(|w| (w.word.lossy(), w.word.span));
     let (text, span) = words.next()?;
     let (address, prefix) = ip_with_prefix(&text, span, cx)?;
-    let mut parsed = Address {
-        address,
-        prefix: prefix.unwrap_or(host_prefix(address)),
-        device: String::new(),
-        scope: 0,
-        broadcast: None,
-        label: None,
-        peer: None,
-        home: false,
-        nodad: true,
-        mngtmpaddr: false,
-        noprefixroute: false,
-        autojoin: false,
-        no_track: false,
-        preferred_lft: None,
-    };
+    let mut parsed = Address::new(address, prefix.unwrap_or(host_prefix(address)), "");
     let mut lifetime_set = false;
     let mut keep = true;
     while let Some((option, span)) = words.next() {
@@ -43,11 +30,14 @@ pub(crate) fn parse(line: &Statement, cx: &mut Cx<'_>) -> Option<Address> {
             "noprefixroute" => parsed.noprefixroute = true,
             "autojoin" => parsed.autojoin = true,
             "no_track" => parsed.no_track = true,
-            "use_vmac" | "track_group" => {
-                cx.not_implemented(span, &option);
-                keep = false;
-                let _ = words.next();
-            }
+            "use_vmac" if place == Place::Virtual => parsed.use_vmac = true,
+            "track_group" if place == Place::Static => match words.next() {
+                Some((group, _)) => parsed.track_group = Some(group),
+                None => {
+                    cx.warn(span, "address", format!("No {option} parameter specified for {text}"));
+                    return None;
+                }
+            },
             "dev" | "scope" | "brd" | "broadcast" | "label" | "peer" | "preferred_lft" => {
                 let Some((value, span)) = words.next() else {
                     cx.warn(span, "address", format!("No {option} parameter specified for {text}"));

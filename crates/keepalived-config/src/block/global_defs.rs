@@ -10,6 +10,7 @@ use crate::number;
 use crate::registry::{Cx, Keyword, Set, refused};
 use crate::tree::Statement;
 
+use super::network;
 use super::vrrp_script::named_user;
 
 /// Longest name of a process.
@@ -230,20 +231,6 @@ fn vrrp_iptables(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     );
 }
 
-/// Switches of which only off is obeyed.
-fn only_off(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let value = line.text(1);
-    match value.as_deref().map_or(Some(true), number::boolean) {
-        Some(false) => {}
-        Some(true) => cx.not_implemented(line.span, &line.keyword()),
-        None => {
-            let value = value.unwrap_or_default();
-            let text = format!("Invalid value '{value}' for global {} specified", line.keyword());
-            cx.warn(line.span, "boolean", text);
-        }
-    }
-}
-
 const fn kw(
     name: &'static str,
     parameters: usize,
@@ -432,29 +419,20 @@ const VRRP: &[Keyword<GlobalDecl>] = &[
         set: Set::Flag(|g| &mut g.log_unknown_vrids),
         doc: "Log adverts of a VRID that no instance has.",
     },
-    kw("vrrp_strict", 0, only_off, "Strict adherence to the RFC; only off."),
     kw("vrrp_iptables", 0, vrrp_iptables, "Not supported by the reference's package either."),
     kw("vrrp_ipsets", 0, vrrp_iptables, "Not supported by the reference's package either."),
 ];
 
 const REFUSED: &[Keyword<GlobalDecl>] = &refused![
     "bfd_process_name",
-    "dynamic_interfaces",
-    "disable_local_igmp",
     "lvs_timeouts",
     "lvs_flush",
     "lvs_flush_on_stop",
     "lvs_flush_onstop",
     "lvs_sync_daemon",
-    "vrrp_garp_extra_if",
-    "vrrp_vmac_garp_intvl",
-    "nftables",
-    "nftables_priority",
-    "nftables_ifindex",
     "nftables_ipvs",
     "nftables_ipvs_priority",
     "nftables_ipvs_start_fwmark",
-    "nftables_counters",
     "lvs_notify_fifo",
     "lvs_notify_fifo_script",
     "bfd_priority",
@@ -473,17 +451,10 @@ const REFUSED: &[Keyword<GlobalDecl>] = &refused![
     "enable_dbus",
     "dbus_service_name",
     "dbus_no_interface_name",
-    "vrrp_netlink_cmd_rcv_bufs",
-    "vrrp_netlink_cmd_rcv_bufs_force",
-    "vrrp_netlink_monitor_rcv_bufs",
-    "vrrp_netlink_monitor_rcv_bufs_force",
-    "vrrp_rx_bufs_policy",
-    "vrrp_rx_bufs_multiplier",
-    "vmac_prefix",
-    "vmac_addr_prefix",
     "config_save_dir",
     "iproute_usr_dir",
     "iproute_etc_dir",
 ];
 
-pub(crate) const TABLES: [&[Keyword<GlobalDecl>]; 5] = [PROCESS, daemon::DAEMON, mail::MAIL, VRRP, REFUSED];
+pub(crate) const TABLES: [&[Keyword<GlobalDecl>]; 6] =
+    [PROCESS, daemon::DAEMON, mail::MAIL, VRRP, network::GLOBAL, REFUSED];

@@ -3,11 +3,15 @@
 pub(crate) mod address;
 pub(crate) mod authentication;
 pub(crate) mod global_defs;
+pub(crate) mod iproute;
+pub(crate) mod network;
 pub(crate) mod notify;
 pub(crate) mod route;
+pub(crate) mod rule;
 pub(crate) mod top;
 pub(crate) mod track;
 pub(crate) mod tracker;
+pub(crate) mod vmac;
 pub(crate) mod vrrp_instance;
 pub(crate) mod vrrp_script;
 pub(crate) mod vrrp_sync_group;
@@ -22,6 +26,8 @@ pub fn keywords() -> Vec<KeywordInfo> {
     infos("vrrp_sync_group", &vrrp_sync_group::TABLES, &mut list);
     infos("vrrp_instance", &vrrp_instance::TABLES, &mut list);
     infos("vrrp_instance/authentication", &authentication::TABLES, &mut list);
+    infos("track_group", &network::TRACK_GROUP, &mut list);
+    infos("garp_group", &network::GARP_GROUP, &mut list);
     infos("vrrp_script", &vrrp_script::TABLES, &mut list);
     infos("track_file", &tracker::FILE_TABLES, &mut list);
     infos("vrrp_track_file", &tracker::FILE_TABLES, &mut list);
@@ -60,5 +66,7 @@ mod tests {
         assert_eq!(count("vrrp_script"), 8);
         assert_eq!(count("vrrp_track_file"), 3);
         assert_eq!(count("vrrp_track_process"), 9);
+        assert_eq!(count("track_group"), 1);
+        assert_eq!(count("garp_group"), 4);
     }
 }

@@ -4,7 +4,8 @@ use crate::declared::{Declared, GroupDecl, InstanceDecl, ScriptDecl, TrackedScri
 use crate::registry::{Cx, Keyword, Set, apply, list_of, refused};
 use crate::tree::{Block, Statement};
 
-use super::{address, global_defs, tracker, vrrp_instance, vrrp_script, vrrp_sync_group};
+use super::route::Place;
+use super::{address, global_defs, network, tracker, vrrp_instance, vrrp_script, vrrp_sync_group};
 
 fn global(declared: &mut Declared, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
     apply(&global_defs::TABLES, &block.nodes, &mut declared.global, cx);
@@ -86,7 +87,7 @@ fn sync_group(declared: &mut Declared, line: &Statement, block: &Block, cx: &mut
 
 fn static_ipaddress(declared: &mut Declared, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
     for line in list_of(block, cx) {
-        let Some(mut address) = address::parse(line, cx) else { continue };
+        let Some(mut address) = address::parse(line, Place::Static, cx) else { continue };
         if address.device.is_empty() {
             let default = cx.default_interface.clone().unwrap_or_else(|| "eth0".to_owned());
             if cx.system.interface(&default).is_none() {
@@ -237,18 +238,7 @@ const OBEYED: [Keyword<Declared>; 14] = [
     },
 ];
 
-const REFUSED: [Keyword<Declared>; 11] = refused![
-    "linkbeat_use_polling",
-    "track_group",
-    "static_routes",
-    "static_rules",
-    "garp_group",
-    "linkbeat_interfaces",
-    "interface_up_down_delays",
-    "SSL",
-    "virtual_server_group",
-    "virtual_server",
-    "bfd_instance",
-];
+const REFUSED: [Keyword<Declared>; 4] =
+    refused!["SSL", "virtual_server_group", "virtual_server", "bfd_instance",];
 
-pub(crate) const TABLES: [&[Keyword<Declared>]; 2] = [&OBEYED, &REFUSED];
+pub(crate) const TABLES: [&[Keyword<Declared>]; 3] = [&OBEYED, network::TOP, &REFUSED];

@@ -13,6 +13,7 @@ use super::notify::{self, Notifies};
 use super::route;
 use super::track;
 use super::tracker;
+use super::vmac;
 
 impl Notifies for InstanceDecl {
     fn notify(&mut self) -> &mut NotifyDecl {
@@ -45,6 +46,7 @@ fn interface(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
             return;
         }
         Some(_) => {}
+        None if cx.dynamic_interfaces => {}
         None => {
             cx.missing_interface = true;
             let text =
@@ -116,7 +118,7 @@ fn native_ipv6(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn virtual_ipaddress(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
     for line in list_of(block, cx) {
-        let Some(address) = address::parse(line, cx) else { continue };
+        let Some(address) = address::parse(line, route::Place::Virtual, cx) else { continue };
         let family = family_of(address.address);
         if instance.family.is_some_and(|f| f != family) {
             let shown = line.keyword();
@@ -137,13 +139,16 @@ fn virtual_ipaddress(instance: &mut InstanceDecl, _: &Statement, block: &Block, 
 
 fn virtual_routes(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
     for line in list_of(block, cx) {
-        instance.routes.extend(route::parse(line, cx));
+        if cx.stopped {
+            return;
+        }
+        instance.routes.extend(route::parse(line, route::Place::Virtual, cx));
     }
 }
 
 fn virtual_ipaddress_excluded(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
     for line in list_of(block, cx) {
-        let Some(address) = address::parse(line, cx) else { continue };
+        let Some(address) = address::parse(line, route::Place::Virtual, cx) else { continue };
         let other = match (same(&instance.addresses, &address), same(&instance.excluded, &address)) {
             (true, _) => "a VIP",
             (false, true) => "an excluded VIP",
@@ -195,6 +200,11 @@ fn preempt_delay(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>)
     }
 }
 
+fn unicast_src_ip(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    instance.network.unicast = true;
+    source_address(instance, line, cx);
+}
+
 /// A source address. The family of an instance is that of its first address or source.
 fn source_address(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
@@ -232,6 +242,7 @@ fn mcast_dst_ip(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) 
 }
 
 fn unicast_peer(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    instance.network.unicast = true;
     for line in list_of(block, cx) {
         let text = line.keyword();
         let name = instance.name.clone();
@@ -269,6 +280,7 @@ fn unicast_peer(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &
             };
             if let Some(value) = cx.unsigned(line.span, &value, 0, 255).and_then(|n| u8::try_from(n).ok()) {
                 *ttl = value;
+                instance.check_unicast_src = true;
             }
         }
         if peer.min_ttl > peer.max_ttl {
@@ -298,32 +310,6 @@ fn debug(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
             cx.warn(line.span, "debug", text);
         }
     }
-}
-
-/// `accept`: packets to the virtual addresses are taken, which is the default and the only thing obeyed.
-fn accept(_: &mut InstanceDecl, _: &Statement, _: &mut Cx<'_>) {}
-
-/// `strict_mode`: off is obeyed, on is not implemented.
-fn only_off(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let value = line.text(1);
-    match value.as_deref().map_or(Some(true), crate::number::boolean) {
-        Some(false) => {}
-        Some(true) => cx.not_implemented(line.span, &line.keyword()),
-        None => {
-            let value = value.unwrap_or_default();
-            let text = format!("({}) invalid {} {value} specified", instance.name, line.keyword());
-            cx.warn(line.span, "boolean", text);
-        }
-    }
-}
-
-fn linkbeat(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let name = &instance.name;
-    let text = format!(
-        "({name}) 'linkbeat_use_polling' in vrrp instance deprecated - use linkbeat_interfaces block"
-    );
-    cx.warn(line.span, "deprecated", text);
-    cx.not_implemented(line.span, "linkbeat_use_polling");
 }
 
 const fn kw(
@@ -426,18 +412,6 @@ const ELECTION: &[Keyword<InstanceDecl>] = &[
         "({n}) invalid v3_checksum_as_v2 {v} specified",
         "No pseudo header in VRRPv3 checksums over IPv4.",
     ),
-    Keyword {
-        name: "accept",
-        parameters: 0,
-        set: Set::Custom(accept),
-        doc: "Take packets to the virtual addresses; default.",
-    },
-    Keyword {
-        name: "strict_mode",
-        parameters: 0,
-        set: Set::Custom(only_off),
-        doc: "Strict adherence to the RFC; only off.",
-    },
 ];
 
 const ADDRESSES: &[Keyword<InstanceDecl>] = &[
@@ -450,7 +424,7 @@ const ADDRESSES: &[Keyword<InstanceDecl>] = &[
     block("virtual_routes", virtual_routes, "Routes that are there while master."),
     flag("no_virtual_ipaddress", |i| &mut i.no_virtual_address, "There are no virtual addresses on purpose."),
     kw("mcast_src_ip", source_address, "Source address of adverts."),
-    kw("unicast_src_ip", source_address, "Source address of unicast adverts."),
+    kw("unicast_src_ip", unicast_src_ip, "Source address of unicast adverts."),
     kw("mcast_dst_ip", mcast_dst_ip, "Multicast group of this instance."),
     flag("track_src_ip", |i| &mut i.track_source, "Losing the source address is a fault."),
     block("unicast_peer", unicast_peer, "Send adverts to these addresses instead of the multicast group."),
@@ -547,32 +521,9 @@ const EVENTS: &[Keyword<InstanceDecl>] = &[
         "({n}) Invalid value '{v}' for notify_priority_changes specified",
         "Write changes of the effective priority to the FIFOs.",
     ),
-    Keyword {
-        name: "linkbeat_use_polling",
-        parameters: 0,
-        set: Set::Custom(linkbeat),
-        doc: "Deprecated; not implemented yet.",
-    },
 ];
 
-const REFUSED: &[Keyword<InstanceDecl>] = &refused![
-    "use_vmac",
-    "use_vmac_addr",
-    "vmac_xmit_base",
-    "use_ipvlan",
-    "unicast_fault_no_peer",
-    "old_unicast_checksum",
-    "vrf",
-    "track_bfd",
-    "promote_secondaries",
-    "virtual_rules",
-    "no_accept",
-    "lvs_sync_daemon_interface",
-    "timer_expired_backup",
-    "thread_timer_expired",
-    "garp_extra_if",
-    "vmac_garp_intvl",
-    "kernel_rx_buf_size",
-];
+const REFUSED: &[Keyword<InstanceDecl>] = &refused!["track_bfd", "lvs_sync_daemon_interface"];
 
-pub(crate) const TABLES: [&[Keyword<InstanceDecl>]; 4] = [ELECTION, ADDRESSES, EVENTS, REFUSED];
+pub(crate) const TABLES: [&[Keyword<InstanceDecl>]; 5] =
+    [ELECTION, ADDRESSES, EVENTS, vmac::INSTANCE, REFUSED];

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::declared::tracker::TrackerDecl;
 use crate::declared::{AuthKind, GlobalDecl, InstanceDecl, TrackedScriptDecl};
-use crate::resolved::{Address, Auth, Family, GlobalDefs, Notify, TrackedScript, Version, VrrpInstance};
+use crate::resolved::{Auth, Family, GlobalDefs, Notify, TrackedScript, Version, VrrpInstance};
 
+use super::network::{self, VmacNames};
 use super::{Resolver, tracker};
 
 /// Longest interval that VRRPv3 can carry: 12 bits of centiseconds.
@@ -19,7 +20,9 @@ pub(crate) fn identified(instance: &InstanceDecl, rx: &mut Resolver<'_>) -> bool
         rx.refuse("virtual-router-id", format!("({}) the virtual router id must be set", instance.name));
         return false;
     }
-    if instance.interface.is_none() {
+    // Unicast needs no interface as long as it has a source address.
+    let unicast = !instance.unicast_peers.is_empty() || instance.network.unicast_fault_no_peer;
+    if instance.interface.is_none() && !(unicast && instance.source.is_some()) {
         rx.refuse("interface", format!("({}) Unknown interface!", instance.name));
         return false;
     }
@@ -51,9 +54,11 @@ impl Draft {
         defs: &GlobalDefs,
         usable: &[String],
         trackers: &[TrackerDecl],
+        names: &mut VmacNames,
         rx: &mut Resolver<'_>,
     ) -> VrrpInstance {
         let Self { mut declared, notify, sync_group, priority, keeps_weights } = self;
+        let strict = declared.network.strict.or(global.network.strict).unwrap_or(false);
         let name = declared.name.clone();
         let interface = declared.interface.clone().unwrap_or_default();
         let family = declared.family.unwrap_or(Family::V4);
@@ -82,11 +87,14 @@ impl Draft {
             );
             declared.preempt_delay = None;
         }
-        if declared.addresses.is_empty() && !declared.no_virtual_address {
-            let wish = if version == Version::V3 { "required" } else { "sensible" };
+        if declared.addresses.is_empty() && (strict || !declared.no_virtual_address) {
+            let wish = if version == Version::V3 || strict { "required" } else { "sensible" };
             rx.warn("no-address", format!("({name}) No VIP specified; at least one is {wish}"));
         }
         fit_packet(&mut declared, family, rx);
+        if strict {
+            network::obey_the_rfc(&mut declared, version, family, owner, rx);
+        }
         let (auth, wants_master) = auth(&declared, version, rx);
         let advert_int = advert_int(&name, declared.advert_int, version, rx);
         let own = |t: &crate::resolved::TrackedInterface| t.name == interface;
@@ -106,9 +114,7 @@ impl Draft {
             tracker::without_weights(&name, &mut declared.trackers, trackers, "address_owner", rx);
         }
         let track_scripts = track_scripts(&declared.track_scripts, usable);
-        for address in declared.addresses.iter_mut().chain(&mut declared.excluded) {
-            complete(address, &interface);
-        }
+        let interfaces = network::Interfaces::new(&mut declared, global, &interface, family, names, rx);
         let garp =
             |pick: fn(&crate::declared::GarpDecl) -> Option<u32>| pick(&declared.garp).or(pick(&global.garp));
         let seconds = |n: u32| Duration::from_secs(n.into());
@@ -140,24 +146,49 @@ impl Draft {
             garp_master_repeat: master_repeat,
             garp_master_refresh: seconds(garp(|g| g.master_refresh).unwrap_or(0)),
             garp_master_refresh_repeat: garp(|g| g.master_refresh_repeat).unwrap_or(1),
-            garp_lower_prio_delay: seconds(garp(|g| g.lower_prio_delay).unwrap_or(master_delay)),
-            garp_lower_prio_repeat: garp(|g| g.lower_prio_repeat).unwrap_or(master_repeat),
-            lower_prio_no_advert: declared
-                .lower_prio_no_advert
-                .or(global.lower_prio_no_advert)
-                .unwrap_or(false),
-            higher_prio_send_advert: declared
-                .higher_prio_send_advert
-                .or(global.higher_prio_send_advert)
-                .unwrap_or(false),
-            down_timer_adverts: declared.down_timer_adverts.or(global.down_timer_adverts).unwrap_or(3),
+            garp_lower_prio_delay: seconds(if strict {
+                0
+            } else {
+                garp(|g| g.lower_prio_delay).unwrap_or(master_delay)
+            }),
+            garp_lower_prio_repeat: if strict {
+                0
+            } else {
+                garp(|g| g.lower_prio_repeat).unwrap_or(master_repeat)
+            },
+            lower_prio_no_advert: strict
+                || declared.lower_prio_no_advert.or(global.lower_prio_no_advert).unwrap_or(false),
+            higher_prio_send_advert: !strict
+                && declared.higher_prio_send_advert.or(global.higher_prio_send_advert).unwrap_or(false),
+            down_timer_adverts: if strict {
+                3
+            } else {
+                declared.down_timer_adverts.or(global.down_timer_adverts).unwrap_or(3)
+            },
             skip_check_adv_addr: declared.skip_check_adv_addr.or(global.skip_check_adv_addr).unwrap_or(false),
             owner_ignore_adverts: declared
                 .owner_ignore_adverts
                 .or(global.owner_ignore_adverts)
-                .unwrap_or(false),
+                .unwrap_or(strict),
             v3_checksum_as_v2: declared.v3_checksum_as_v2.or(global.v3_checksum_as_v2).unwrap_or(false),
-            promote_secondaries: false,
+            promote_secondaries: declared.network.promote_secondaries,
+            strict,
+            accept: network::accept(&declared, version, strict, owner, rx),
+            lacks_peers: declared.network.unicast_fault_no_peer && declared.unicast_peers.is_empty(),
+            config_fault: interfaces.fault,
+            old_checksum: declared.network.old_checksum,
+            expired_backup: declared.network.expired_backup,
+            garp_extra: declared
+                .network
+                .garp_extra
+                .or(global.network.garp_extra)
+                .filter(|extra| !extra.interval.is_zero()),
+            receive_buffer: declared.network.receive_buffer,
+            transmit_by_base: interfaces.transmit_by_base,
+            vmac: interfaces.vmac,
+            address_vmacs: interfaces.address_vmacs,
+            vrf: declared.network.vrf.map(|(name, _)| name),
+            virtual_rules: declared.network.rules,
             debug: declared.debug.and_then(|d| u8::try_from(d).ok()).unwrap_or(0),
             notify,
             smtp_alert: mail_default(declared.smtp_alert, global),
@@ -187,8 +218,8 @@ pub(crate) fn mail_default(own: Option<bool>, global: &GlobalDecl) -> bool {
 pub(crate) fn duplicates(instances: &[VrrpInstance], rx: &mut Resolver<'_>) -> bool {
     let mut found = false;
     let mut first_of = HashMap::new();
-    for later in instances.iter().filter(|i| i.unicast_peers.is_empty()) {
-        let key = (later.virtual_router_id, later.interface.as_str(), later.mcast_group);
+    for later in instances.iter().filter(|i| i.unicast_peers.is_empty() && !i.lacks_peers) {
+        let key = (later.virtual_router_id, later.advert_interface(), later.mcast_group);
         let Some(earlier) = first_of.insert(key, later.name.as_str()) else { continue };
         first_of.insert(key, earlier);
         let family = if later.family == Family::V4 { "IPv4" } else { "IPv6" };
@@ -333,12 +364,6 @@ fn fit_packet(declared: &mut InstanceDecl, family: Family, rx: &mut Resolver<'_>
     rx.warn("addresses", text);
     let excess = declared.addresses.split_off(most);
     declared.excluded.splice(0..0, excess);
-}
-
-fn complete(address: &mut Address, interface: &str) {
-    if address.device.is_empty() {
-        interface.clone_into(&mut address.device);
-    }
 }
 
 /// The tracked scripts that can run, as indices.

@@ -4,6 +4,7 @@
 pub(crate) mod daemon;
 mod group;
 mod instance;
+mod network;
 pub(crate) mod script_check;
 mod tracker;
 
@@ -43,7 +44,8 @@ pub(crate) fn resolve(
         rx.refuse("missing-interface", "Non-existent interface specified in configuration");
         return None;
     }
-    let Declared { global: global_decl, instances, scripts, groups, static_addresses, .. } = declared;
+    let Declared { global: mut global_decl, instances, scripts, groups, static_addresses, network, .. } =
+        declared;
     // The reference looks no further than the first one.
     if !instances.iter().all(|i| instance::identified(i, &mut rx)) {
         return None;
@@ -91,14 +93,16 @@ pub(crate) fn resolve(
     let group_drafts: Vec<_> = groups.into_iter().map(|g| group::Draft::new(g, &mut rx)).collect();
     rx.security_verdict("scripts");
     config.sync_groups = group::resolve(group_drafts, &global_decl, &mut resolved, &usable, &mut rx);
+    let mut names = network::VmacNames::new();
     for draft in resolved {
-        let instance = draft.finish(&global_decl, &config.global, &usable, &trackers, &mut rx);
+        let instance = draft.finish(&global_decl, &config.global, &usable, &trackers, &mut names, &mut rx);
         config.instances.push(instance);
     }
     let unusable = instance::duplicates(&config.instances, &mut rx);
     group::after_members(&mut config, &mut rx);
     tracker::to_members(&mut config);
     config.trackers = trackers.into_iter().map(|t| t.tracker).collect();
+    network::network(network, &mut global_decl, &mut config, &mut rx);
     drop_unused_scripts(&mut config, &mut rx);
     (!unusable).then_some(config)
 }

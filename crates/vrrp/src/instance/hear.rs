@@ -31,6 +31,9 @@ impl Instance {
         if let Some(sequence) = advert.ah_sequence {
             self.ah_sequence = sequence;
         }
+        if advert.old_checksum && !std::mem::replace(&mut self.old_checksum, true) {
+            self.log(InstanceEvent::OldChecksum);
+        }
         if matches!(self.state, State::Backup { .. }) {
             self.note_master(advert.source);
         }

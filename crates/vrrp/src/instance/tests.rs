@@ -73,9 +73,16 @@ impl Bench {
 
     fn hears(&mut self, sender: &InstanceConfig, priority: u8, source: &str) {
         let destination = if sender.is_unicast() { ip(US) } else { sender.group_address };
-        let datagram =
-            Outgoing { config: sender, priority, source: ip(source), destination, ip_id: 1, ah_sequence: 1 }
-                .emit();
+        let datagram = Outgoing {
+            config: sender,
+            priority,
+            source: ip(source),
+            destination,
+            ip_id: 1,
+            ah_sequence: 1,
+            old_checksum: false,
+        }
+        .emit();
         let datagram = match ip(source) {
             IpAddr::V4(_) => Datagram::ipv4(&datagram).unwrap(),
             IpAddr::V6(_) => panic!("IPv4 only"),
@@ -102,6 +109,7 @@ impl Bench {
                 Output::AddAddresses => "add".into(),
                 Output::RemoveAddresses => "remove".into(),
                 Output::Garp(rounds) => format!("garp {rounds}"),
+                Output::GarpExtra => "garp elsewhere".into(),
                 Output::CancelGarp => "no garp".into(),
                 Output::AnnounceSource => "announce source".into(),
                 Output::Notify(state) => format!("notify {state}"),

@@ -35,8 +35,16 @@ fn article() -> InstanceConfig {
 }
 
 fn emit(config: &InstanceConfig, priority: u8, source: &str, destination: &str) -> Vec<u8> {
-    Outgoing { config, priority, source: ip(source), destination: ip(destination), ip_id: 1, ah_sequence: 1 }
-        .emit()
+    Outgoing {
+        config,
+        priority,
+        source: ip(source),
+        destination: ip(destination),
+        ip_id: 1,
+        ah_sequence: 1,
+        old_checksum: false,
+    }
+    .emit()
 }
 
 fn check_v4(config: &InstanceConfig, datagram: &[u8]) -> Result<Advert, Reject> {

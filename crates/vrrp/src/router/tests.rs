@@ -336,6 +336,7 @@ fn a_group_gives_way_together_without_farewell() {
         destination: ip("224.0.0.18"),
         ip_id: 1,
         ah_sequence: 0,
+        old_checksum: false,
     };
     let bytes = peer.emit();
     bench.handle(Input::Packet(InstanceId(0), Datagram::ipv4(&bytes).unwrap()));

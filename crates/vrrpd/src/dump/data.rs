@@ -161,7 +161,14 @@ fn topology(sources: &Sources<'_>, index: usize, config: &VrrpInstance, instance
         line!(t, "   Virtual Routes :");
     }
     for slot in routes {
-        line!(t, "     {}", crate::routes::text(&slot.route));
+        line!(t, "     {}", crate::routes::route_text(&slot.what));
+    }
+    let rules = sources.routes.rules_of(id);
+    if !rules.is_empty() {
+        line!(t, "   Virtual Rules :");
+    }
+    for slot in rules {
+        line!(t, "     {}", crate::routes::rule_text(&slot.what));
     }
     tracked(sources, config, t);
     line!(t, "   Using smtp notification = {}", if config.smtp_alert { "yes" } else { "no" });

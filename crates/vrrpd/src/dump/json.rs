@@ -110,7 +110,8 @@ fn data(sources: &Sources<'_>, index: usize) -> String {
     let virtual_count = config.virtual_addresses.len();
     o.list("vips", slots.iter().take(virtual_count).map(address_text));
     o.list("evips", slots.iter().skip(virtual_count).map(address_text));
-    o.list("vroutes", sources.routes.of(id).iter().map(|slot| crate::routes::text(&slot.route)));
+    o.list("vroutes", sources.routes.of(id).iter().map(|slot| crate::routes::route_text(&slot.what)));
+    o.list("vrules", sources.routes.rules_of(id).iter().map(|slot| crate::routes::rule_text(&slot.what)));
     o.list("track_ifp", config.track_interfaces.iter().map(|tracked| tracked.name.clone()));
     let scripts =
         config.track_scripts.iter().filter_map(|tracked| sources.config.scripts.get(tracked.script));

@@ -20,6 +20,10 @@ impl Shell {
                     if self.link_id(&link.name).is_some() {
                         normal!("Interface {} deleted", link.name);
                     }
+                    // A VMAC that somebody removed is made again at once, unless the one below is gone, too.
+                    if self.vmacs.has(&link.name) {
+                        self.make_vmacs();
+                    }
                     self.link_changed(&link.name);
                     self.refresh_sources(None);
                 }
@@ -33,17 +37,36 @@ impl Shell {
                 self.report_address(&address, false);
                 self.interfaces.remove_address(&address);
                 self.address_gone(address).await;
-                self.restore_static(&address).await;
+                self.restore_static(&address);
                 self.source_changed(&address);
             }
+            netlink::Event::RouteGone(gone) if self.removed.is_ours(&gone) => {}
+            netlink::Event::RuleGone(gone) if self.removed.is_our_rule(&gone) => {}
             netlink::Event::RouteGone(gone) => {
+                self.static_routes.restore_route(&gone, &self.interfaces, &self.route);
                 for id in self.routes.lost(&gone, &self.interfaces) {
                     self.router.handle(Instant::now(), Input::AddressLost(id));
                     self.drain().await;
                 }
             }
-            netlink::Event::Overrun => self.resynchronise().await,
+            netlink::Event::RuleGone(gone) => {
+                self.static_routes.restore_rule(&gone, &self.route);
+                for id in self.routes.lost_rule(&gone) {
+                    self.router.handle(Instant::now(), Input::AddressLost(id));
+                    self.drain().await;
+                }
+            }
+            netlink::Event::Overrun => {
+                detail!("Netlink: receive buffer overrun - reading all interfaces and addresses again");
+                self.removed.forget();
+                self.resynchronise().await;
+            }
             netlink::Event::Closed => return Some(ExitReason::Fatal("the netlink socket was closed".into())),
+        }
+        if std::mem::take(&mut self.stale) {
+            while self.monitor.try_next().is_some() {}
+            self.resynchronise().await;
+            self.open_sockets(SockpoolLog::New);
         }
         None
     }
@@ -69,6 +92,11 @@ impl Shell {
     fn link_reported(&mut self, link: Link) {
         let name = link.name.clone();
         let before = self.interfaces.set_link(link).map(|before| before.name);
+        let is_base =
+            |vmac: &keepalived_config::resolved::Vmac| vmac.base == name && !self.vmacs.has(&vmac.name);
+        if self.config.instances.iter().any(|instance| instance.vmacs().any(is_base)) {
+            self.make_vmacs();
+        }
         if before.as_deref() != Some(&name) {
             let is_used = self.link_id(&name).is_some();
             if let Some(before) = before
@@ -89,10 +117,17 @@ impl Shell {
     pub(super) fn link_changed(&mut self, name: &str) {
         let Some(id) = self.link_id(name) else { return };
         let up = self.interfaces.is_up(name);
-        if self.router.link_is_up(id) == up {
+        if up {
+            self.static_routes.add(&self.interfaces, &self.route);
+        } else {
+            self.static_routes.interface_down(name);
+        }
+        if self.links_up.insert(id, up) == Some(up) && self.router.link_is_up(id) == up {
             return;
         }
-        normal!("Netlink reports {name} {}", if up { "up" } else { "down" });
+        if !self.interfaces.is_polled(name) {
+            normal!("Netlink reports {name} {}", if up { "up" } else { "down" });
+        }
         if up {
             self.open_sockets(SockpoolLog::New);
         }
@@ -106,7 +141,7 @@ impl Shell {
             return;
         }
         // An event of our own earlier removal may come after we added the address again: ask the kernel.
-        if let Ok(addresses) = self.route.addresses().await {
+        if let Ok(addresses) = self.route.addresses() {
             let same = |known: &LinkAddress| {
                 (known.index, known.address, known.prefix) == (gone.index, gone.address, gone.prefix)
             };
@@ -133,7 +168,7 @@ impl Shell {
 
     /// Opens or closes the socket that reports routes.
     pub(super) fn watch_routes(&mut self) {
-        if !self.routes.any_tracked() {
+        if !self.routes.tracks_routes() && !self.static_routes.tracks_routes() {
             self.route_monitor = None;
         } else if self.route_monitor.is_none() {
             match Monitor::routes() {
@@ -141,10 +176,18 @@ impl Shell {
                 Err(error) => normal!("Cannot watch routes: {error}"),
             }
         }
+        if !self.routes.tracks_rules() && !self.static_routes.tracks_rules() {
+            self.rule_monitor = None;
+        } else if self.rule_monitor.is_none() {
+            match Monitor::rules() {
+                Ok(monitor) => self.rule_monitor = Some(monitor),
+                Err(error) => normal!("Cannot watch rules: {error}"),
+            }
+        }
     }
 
     /// Static addresses stay as long as this process runs.
-    async fn restore_static(&self, gone: &LinkAddress) {
+    fn restore_static(&self, gone: &LinkAddress) {
         let is_gone = |address: &&Address| {
             !address.no_track && (address.address, address.prefix) == (gone.address, gone.prefix)
         };
@@ -152,7 +195,7 @@ impl Shell {
         let Some(spec) = addresses::spec(address, &self.interfaces) else { return };
         if spec.index == gone.index {
             normal!("Restoring deleted static address {}", addresses::text(address));
-            addresses::add(&[spec], &self.route).await;
+            addresses::add(&[spec], &self.route);
         }
     }
 
@@ -166,7 +209,8 @@ impl Shell {
         for position in 0..self.config.instances.len() {
             let id = InstanceId(position);
             let Some(instance) = self.config.instances.get(position) else { continue };
-            if only.as_ref().is_some_and(|only| *only != instance.interface) {
+            let used = [instance.interface.as_str(), instance.advert_interface()];
+            if only.as_ref().is_some_and(|only| !used.contains(&only.as_str())) {
                 continue;
             }
             let current = self.router.instance(id).and_then(vrrp::instance::Instance::source);
@@ -182,8 +226,7 @@ impl Shell {
 
     /// Everything is read again after events were lost.
     pub(super) async fn resynchronise(&mut self) {
-        detail!("Netlink: receive buffer overrun - reading all interfaces and addresses again");
-        if let Err(error) = read_interfaces(&mut self.interfaces, &self.route).await {
+        if let Err(error) = read_interfaces(&mut self.interfaces, &self.route) {
             normal!("Netlink: error: {error}");
             return;
         }
@@ -205,8 +248,10 @@ impl Shell {
     pub(super) fn log_assigned(&mut self) {
         let mut names: Vec<&str> = Vec::new();
         for instance in &self.config.instances {
-            if !names.contains(&instance.interface.as_str()) {
-                names.push(&instance.interface);
+            for name in [instance.interface.as_str(), instance.advert_interface()] {
+                if !names.contains(&name) {
+                    names.push(name);
+                }
             }
         }
         for name in names {

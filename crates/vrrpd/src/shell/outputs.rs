@@ -9,6 +9,7 @@ use vrrp::{Family, InstanceId, Output, Vip};
 
 use super::{Shell, announcing_mac, is_forwarding, kind};
 use crate::log::{self, detail, normal};
+use crate::routes::Kernel;
 use crate::{fifo, notify, smtp};
 
 impl Shell {
@@ -19,16 +20,22 @@ impl Shell {
                 self.send(instance, source, destination, &datagram)
             }
             Output::AddAddresses(id) => {
-                self.addresses.add(id, &self.interfaces, &self.route).await;
-                self.routes.add(id, &self.interfaces, &self.route).await;
+                if let Some(instance) = self.config.instances.get(id.0) {
+                    self.firewall.block(instance, &self.interfaces);
+                }
+                self.addresses.add(id, &self.interfaces, &self.route);
+                self.routes.add(id, &self.interfaces, &self.route);
             }
             Output::RemoveAddresses(id) => {
-                self.routes.remove(id, false, &self.interfaces, &self.route).await;
-                self.addresses.remove(id, &self.interfaces, &self.route).await;
+                self.remove_routes(id, false);
+                self.addresses.remove(id, &self.interfaces, &self.route);
+                if let Some(instance) = self.config.instances.get(id.0) {
+                    self.firewall.unblock(instance, &self.interfaces);
+                }
             }
             Output::PurgeAddresses(id) => {
-                self.routes.remove(id, true, &self.interfaces, &self.route).await;
-                self.addresses.purge(id, &self.interfaces, &self.route).await;
+                self.remove_routes(id, true);
+                self.addresses.purge(id, &self.interfaces, &self.route);
             }
             Output::SendGarp(vip) => self.announce(vip),
             Output::AnnounceSource(id) => self.announce_source(id),
@@ -59,6 +66,12 @@ impl Shell {
         }
     }
 
+    fn remove_routes(&mut self, id: InstanceId, all: bool) {
+        let mut kernel =
+            Kernel { interfaces: &self.interfaces, route: &self.route, removed: &mut self.removed };
+        self.routes.remove(id, all, &mut kernel);
+    }
+
     pub(super) fn send(&mut self, id: InstanceId, source: IpAddr, destination: IpAddr, datagram: &[u8]) {
         if let Err(error) = self.sockets.send(id, source, destination, datagram) {
             let name = self.config.instances.get(id.0).map_or("", |instance| &instance.name);
@@ -69,7 +82,7 @@ impl Shell {
                 .config
                 .instances
                 .get(id.0)
-                .is_some_and(|instance| self.interfaces.is_up(&instance.interface));
+                .is_some_and(|instance| self.interfaces.is_up(instance.advert_interface()));
             if up {
                 normal!("({name}): send advert error {} ({})", errno as i32, errno.desc());
             }

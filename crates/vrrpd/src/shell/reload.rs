@@ -10,8 +10,9 @@ use vrrp::{InstanceId, Router, RouterConfig, ScriptId};
 
 use super::{DOOMED_FOR, Shell, SockpoolLog, readings, surroundings};
 use crate::addresses::{self, Addresses};
+use crate::linkbeat::Linkbeats;
 use crate::log::{self, normal};
-use crate::routes::Routes;
+use crate::routes::{Kernel, Routes, StaticRoutes};
 use crate::{Report, setup};
 
 impl Shell {
@@ -27,6 +28,13 @@ impl Shell {
         };
         let matches = setup::match_instances(&self.config, &config);
         self.remove_unmatched(&matches).await;
+        self.remove_vmacs(Some(&config));
+        self.replace_sysctls(&config);
+        self.firewall.configure(&config);
+        self.linkbeat = Linkbeats::new(&config, &mut self.interfaces);
+        let before = std::mem::replace(&mut self.config, config.clone());
+        self.make_vmacs();
+        self.config = before;
         let router_config = setup::router_config(&config);
         let script_matches = Router::match_scripts(self.router.config(), &router_config);
         let sources: Vec<Option<IpAddr>> =
@@ -36,7 +44,7 @@ impl Shell {
         self.files.configure(&config, false);
         self.processes.configure(&config, Instant::now());
         surroundings.readings = readings(&config, &self.files, &self.processes);
-        self.replace_static_addresses(&config).await;
+        self.replace_statics(&config);
         self.changed = matches
             .iter()
             .map(|from| {
@@ -62,8 +70,10 @@ impl Shell {
         self.log_assigned();
         let name =
             |id: InstanceId| self.config.instances.get(id.0).map_or("", |instance| instance.name.as_str());
-        self.addresses.adopt(&mut before, &matches, name, &self.interfaces, &self.route).await;
-        self.routes.adopt(&mut routes_before, &matches, &self.interfaces, &self.route).await;
+        self.addresses.adopt(&mut before, &matches, name, &self.interfaces, &self.route);
+        let mut kernel =
+            Kernel { interfaces: &self.interfaces, route: &self.route, removed: &mut self.removed };
+        self.routes.adopt(&mut routes_before, &matches, &mut kernel);
         let waiting: Vec<InstanceId> = (0..self.config.instances.len())
             .map(InstanceId)
             .filter(|id| self.addresses.any_unset(*id))
@@ -97,14 +107,36 @@ impl Shell {
         }
     }
 
-    pub(super) async fn replace_static_addresses(&mut self, config: &Config) {
+    fn replace_statics(&mut self, config: &Config) {
         let specs = |of: &Config, not_in: &Config| -> Vec<_> {
             let only =
                 of.static_addresses.iter().filter(|address| !not_in.static_addresses.contains(address));
             only.filter_map(|address| addresses::spec(address, &self.interfaces)).collect()
         };
-        addresses::delete(&specs(&self.config, config), addresses::Missing::Reported, &self.route).await;
-        addresses::add(&specs(config, &self.config), &self.route).await;
+        addresses::delete(&specs(&self.config, config), addresses::Missing::Reported, &self.route);
+        addresses::add(&specs(config, &self.config), &self.route);
+        let mut before = std::mem::replace(&mut self.static_routes, StaticRoutes::new(config));
+        let mut kernel =
+            Kernel { interfaces: &self.interfaces, route: &self.route, removed: &mut self.removed };
+        self.static_routes.adopt(&mut before, &mut kernel);
+        self.static_routes.add(&self.interfaces, &self.route);
+    }
+
+    /// `promote_secondaries` of instances that are gone is put back.
+    fn replace_sysctls(&mut self, config: &Config) {
+        let promotes = |of: &Config, name: &str| {
+            of.instances.iter().any(|instance| instance.promote_secondaries && instance.interface == name)
+        };
+        for instance in self.config.instances.iter().filter(|instance| instance.promote_secondaries) {
+            if !promotes(config, &instance.interface) {
+                self.sysctls.release("ipv4", &instance.interface, "promote_secondaries");
+            }
+        }
+        for instance in config.instances.iter().filter(|instance| instance.promote_secondaries) {
+            if !promotes(&self.config, &instance.interface) {
+                self.sysctls.set("ipv4", &instance.interface, "promote_secondaries", "1");
+            }
+        }
     }
 
     /// Runs of scripts that stay go on; those of scripts that are gone are ended.

@@ -1,0 +1,438 @@
+//! What an instance's words about interfaces and the RFC come to: VMACs and their names, strict mode, accept mode, groups.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::declared::{AuthKind, GlobalDecl, InstanceDecl, IpvlanDecl, NetworkDecl, VmacDecl};
+use crate::resolved::{
+    Address, Config, Family, FirewallSettings, GarpGroup, Network, TrackGroup, Version, Vmac, VmacKind,
+    VrrpInstance,
+};
+
+use super::Resolver;
+
+/// Names that VMACs of earlier instances have.
+pub(crate) type VmacNames = HashSet<String>;
+
+/// The settings that strict mode does not allow are reset, each with a message.
+pub(crate) fn obey_the_rfc(
+    declared: &mut InstanceDecl,
+    version: Version,
+    family: Family,
+    owner: bool,
+    rx: &mut Resolver<'_>,
+) {
+    let name = declared.name.clone();
+    let mut reset = |text: &str| rx.warn("strict", format!("({name}) {text}"));
+    if declared.state_master != owner && declared.state_master {
+        reset("State MASTER must match being address owner");
+        declared.state_master = false;
+    }
+    if owner {
+        declared.state_master = true;
+    }
+    if declared.preempt_delay.is_some_and(|delay| !delay.is_zero()) {
+        reset("preempt_delay is incompatible with strict mode - resetting");
+        declared.preempt_delay = None;
+    }
+    if declared.down_timer_adverts.is_some_and(|adverts| adverts != 3) {
+        reset("down_timer_adverts is incompatible with strict mode - resetting");
+        declared.down_timer_adverts = None;
+    }
+    if declared.garp.lower_prio_repeat.is_some_and(|repeat| repeat != 0) {
+        reset("Strict mode requires no repeat garps. resetting");
+    }
+    if declared.garp.lower_prio_delay.is_some_and(|delay| delay != 0) {
+        reset("Strict mode requires no repeat garp delay. resetting");
+    }
+    if declared.lower_prio_no_advert == Some(false) {
+        reset("Strict mode requires no lower priority advert. resetting");
+    }
+    if declared.higher_prio_send_advert == Some(true) {
+        reset("strict mode requires higher_prio_send_advert to be clear. resetting");
+    }
+    if declared.network.transmit_by_base {
+        reset("xmit_base is incompatible with strict mode - resetting");
+        declared.network.transmit_by_base = false;
+    }
+    if let Some(vmac) = &mut declared.network.vmac
+        && vmac.mac.take().is_some()
+    {
+        rx.warn("strict", format!("({name}): cannot specify MAC address with strict mode - clearing"));
+    }
+    match declared.addresses.first() {
+        None => rx.refuse("strict", format!("({name}) strict mode needs at least one virtual address")),
+        Some(first) if family == Family::V6 => {
+            let link_local =
+                matches!(first.address, std::net::IpAddr::V6(address) if address.is_unicast_link_local());
+            if !link_local {
+                rx.warn("strict", format!("({name}) the first IPv6 VIP address must be link local"));
+            }
+        }
+        Some(_) => {}
+    }
+    if declared.auth != AuthKind::None && version == Version::V2 {
+        rx.warn("auth", format!("({name}) Strict mode does not support authentication. Ignoring."));
+        declared.auth = AuthKind::None;
+    }
+}
+
+/// Whether packets to the virtual addresses are taken: RFC 5798, 6.1, Accept_Mode.
+pub(crate) fn accept(
+    declared: &InstanceDecl,
+    version: Version,
+    strict: bool,
+    owner: bool,
+    rx: &mut Resolver<'_>,
+) -> bool {
+    if owner {
+        return true;
+    }
+    match declared.network.accept {
+        Some(true) if strict && version == Version::V2 => {
+            let text = format!(
+                "({}) warning - accept mode for VRRP version 2 does not comply with RFC3768 - resetting",
+                declared.name
+            );
+            rx.warn("accept", text);
+            false
+        }
+        Some(accept) => accept,
+        None => !strict,
+    }
+}
+
+/// The interfaces of an instance: its own and those of its addresses.
+pub(crate) struct Interfaces {
+    pub(crate) vmac: Option<Vmac>,
+    pub(crate) address_vmacs: Vec<Vmac>,
+    pub(crate) transmit_by_base: bool,
+    /// It cannot run like this.
+    pub(crate) fault: bool,
+}
+
+impl Interfaces {
+    /// Names the VMACs and gives every address its interface.
+    pub(crate) fn new(
+        declared: &mut InstanceDecl,
+        global: &GlobalDecl,
+        interface: &str,
+        family: Family,
+        names: &mut VmacNames,
+        rx: &mut Resolver<'_>,
+    ) -> Self {
+        let name = declared.name.clone();
+        let prefix = global.network.vmac_prefix.clone().unwrap_or_else(|| "vrrp".to_owned());
+        let vrid = declared.virtual_router_id.unwrap_or_default();
+        let mut of = Self {
+            vmac: None,
+            address_vmacs: Vec::new(),
+            transmit_by_base: declared.network.transmit_by_base,
+            fault: false,
+        };
+        let ipv6 = family == Family::V6;
+        if let Some(ipvlan) = declared.network.ipvlan.take() {
+            of.vmac = Some(own_ipvlan(ipvlan, interface, ipv6, &prefix, vrid, names, rx));
+            if !ipv6 && matches!(&of.vmac, Some(Vmac { kind: VmacKind::Ipvlan { address: None, .. }, .. })) {
+                let text = format!(
+                    "({name}) IPv4 ipvlan requires a source ip address to be configured. setting instance to fault state"
+                );
+                rx.warn("ipvlan", text);
+                of.fault = true;
+            }
+        } else if let Some(vmac) = declared.network.vmac.take() {
+            of.vmac = Some(own_vmac(vmac, interface, ipv6, &prefix, vrid, names, rx));
+        } else if declared.network.transmit_by_base {
+            rx.warn("vmac", format!("({name}) vmac_xmit_base is only valid with a vmac"));
+            of.transmit_by_base = false;
+        }
+        if of.vmac.is_some() && !declared.unicast_peers.is_empty() && !of.transmit_by_base {
+            let word = if matches!(&of.vmac, Some(Vmac { kind: VmacKind::Ipvlan { .. }, .. })) {
+                "use_ipvlan"
+            } else {
+                "use_vmac"
+            };
+            if word == "use_vmac" {
+                rx.warn("vmac", format!("({name}) unicast with {word} requires vmac_xmit_base - setting"));
+                of.transmit_by_base = true;
+            }
+        }
+        if declared.unicast_peers.is_empty()
+            && declared.network.unicast
+            && !declared.network.unicast_fault_no_peer
+        {
+            let text = format!(
+                "({name}) A unicast keyword has been specified without any unicast peers. Defaulting to multicast. \
+                 This usage is deprecated - please update your configuration."
+            );
+            rx.warn("unicast", text);
+        }
+        if declared.network.expired_backup.is_some() && !declared.nopreempt {
+            rx.warn("timer-expired", format!("({name}) expired_timer_backup requires nopreempt - resetting"));
+            declared.network.expired_backup = None;
+        }
+        let address_prefix = global.network.vmac_addr_prefix.clone().unwrap_or(prefix);
+        let every = declared.network.vmac_addresses;
+        let default = global.default_interface.clone().unwrap_or_else(|| "eth0".to_owned());
+        for address in declared.addresses.iter_mut().chain(&mut declared.excluded) {
+            of.place(address, interface, &default, ipv6, every, &address_prefix, vrid, names, rx);
+        }
+        of
+    }
+
+    /// The interface of one address.
+    #[allow(clippy::too_many_arguments)] // one rule, and all of this is what it is about
+    fn place(
+        &mut self,
+        address: &mut Address,
+        interface: &str,
+        default: &str,
+        ipv6: bool,
+        every: bool,
+        prefix: &str,
+        vrid: u8,
+        names: &mut VmacNames,
+        rx: &Resolver<'_>,
+    ) {
+        let own = if interface.is_empty() { default } else { interface };
+        let base = if address.device.is_empty() { own.to_owned() } else { address.device.clone() };
+        let same_family = address.address.is_ipv6() == ipv6;
+        let elsewhere = base != interface || !same_family;
+        if elsewhere && (address.use_vmac || (every && self.vmac.is_some()))
+            || (address.use_vmac && self.vmac.is_none())
+        {
+            let mac = [0, 0, 0x5e, 0, if address.address.is_ipv6() { 2 } else { 1 }, vrid];
+            let kind = VmacKind::Macvlan(mac);
+            let known = self.address_vmacs.iter().find(|vmac| vmac.base == base && vmac.kind == kind);
+            address.device = match known {
+                Some(vmac) => vmac.name.clone(),
+                None => {
+                    let is_ipv6 = address.address.is_ipv6();
+                    let name = free_name(prefix, vrid, is_ipv6, mac, names, rx);
+                    let vmac = Vmac {
+                        name: name.clone(),
+                        base,
+                        kind,
+                        ipv6: is_ipv6,
+                        group: None,
+                        notify_base: false,
+                    };
+                    self.address_vmacs.push(vmac);
+                    name
+                }
+            };
+            return;
+        }
+        address.device = match &self.vmac {
+            Some(vmac) if base == interface => vmac.name.clone(),
+            Some(_) | None => base,
+        };
+    }
+}
+
+fn own_vmac(
+    declared: VmacDecl,
+    interface: &str,
+    ipv6: bool,
+    prefix: &str,
+    vrid: u8,
+    names: &mut VmacNames,
+    rx: &Resolver<'_>,
+) -> Vmac {
+    let mut mac = [0, 0, 0x5e, 0, if ipv6 { 2 } else { 1 }, vrid];
+    for (octet, configured) in mac.iter_mut().zip(declared.mac.unwrap_or_default()) {
+        *octet = configured;
+    }
+    let name = declared.name.unwrap_or_else(|| free_name(prefix, vrid, ipv6, mac, names, rx));
+    names.insert(name.clone());
+    Vmac {
+        name,
+        base: interface.to_owned(),
+        kind: VmacKind::Macvlan(mac),
+        ipv6,
+        group: declared.group,
+        notify_base: declared.notify_base,
+    }
+}
+
+fn own_ipvlan(
+    declared: IpvlanDecl,
+    interface: &str,
+    ipv6: bool,
+    prefix: &str,
+    vrid: u8,
+    names: &mut VmacNames,
+    rx: &Resolver<'_>,
+) -> Vmac {
+    let name = declared.name.unwrap_or_else(|| free_name(prefix, vrid, ipv6, [0; 6], names, rx));
+    names.insert(name.clone());
+    Vmac {
+        name,
+        base: interface.to_owned(),
+        kind: VmacKind::Ipvlan { address: declared.address, mode: declared.mode },
+        ipv6,
+        group: declared.group,
+        notify_base: false,
+    }
+}
+
+/// `vrrp.51`, and when that is taken `vrrp1.51`, `vrrp2.51`; IPv6: `vrrp6.51` before these.
+fn free_name(
+    prefix: &str,
+    vrid: u8,
+    ipv6: bool,
+    mac: [u8; 6],
+    names: &mut VmacNames,
+    rx: &Resolver<'_>,
+) -> String {
+    // An interface with the very address is one that an earlier life, or the configuration before a reload, made.
+    let is_free = |name: &String| {
+        !names.contains(name)
+            && (rx.system.interface(name).is_none() || rx.system.hardware_address(name) == Some(mac))
+    };
+    let infixes = [String::new()]
+        .into_iter()
+        .chain(ipv6.then(|| "6".to_owned()))
+        .chain((1..=9999).filter(|n| !ipv6 || *n != 6).map(|n| n.to_string()));
+    let named = |infix: String| -> String { format!("{prefix}{infix}.{vrid}").chars().take(15).collect() };
+    let name = infixes.map(named).find(is_free).unwrap_or_else(|| named(String::new()));
+    names.insert(name.clone());
+    name
+}
+
+/// Everything about interfaces that is not an instance's own.
+pub(crate) fn network(
+    declared: NetworkDecl,
+    global: &mut GlobalDecl,
+    config: &mut Config,
+    rx: &mut Resolver<'_>,
+) {
+    let places: Vec<String> = config.instances.iter().map(|instance| instance.name.clone()).collect();
+    let mut track_groups = Vec::new();
+    for group in declared.track_groups {
+        let mut members = Vec::new();
+        for name in &group.members {
+            match places.iter().position(|place| place == name) {
+                Some(index) => members.push(index),
+                None => {
+                    let text =
+                        format!("vrrp instance {name} specified in track_group {} doesn't exist", group.name);
+                    rx.warn("track-group", text);
+                }
+            }
+        }
+        track_groups.push(TrackGroup { name: group.name, members });
+    }
+    let of = std::mem::take(&mut global.network);
+    let needs_firewall = config.instances.iter().any(|instance| {
+        !instance.accept || instance.vmacs().any(|vmac| matches!(vmac.kind, VmacKind::Macvlan(_)))
+    });
+    if needs_firewall && of.nftables.is_none() {
+        rx.remark("use_vmac or no_accept/strict specified, but no firewall configured - using nftables");
+    }
+    config.network = Network {
+        dynamic_interfaces: of.dynamic_interfaces,
+        allow_interface_changes: of.allow_if_changes,
+        firewall: needs_firewall.then(|| FirewallSettings {
+            table: of.nftables.unwrap_or_else(|| "keepalived".to_owned()),
+            priority: of.nftables_priority.unwrap_or(-1),
+            counters: of.nftables_counters,
+            by_index: of.nftables_ifindex,
+        }),
+        disable_local_igmp: of.disable_local_igmp,
+        static_routes: declared.static_routes,
+        static_rules: declared.static_rules,
+        track_groups,
+        garp_groups: garp_groups(declared.garp_groups, global, &config.instances),
+        delays: delays(declared.delays, &config.instances, rx),
+        linkbeat: declared.linkbeat_interfaces,
+        linkbeat_everywhere: declared.linkbeat_everywhere,
+        receive_buffer: of.receive_buffer.map(|policy| (policy, of.receive_multiplier.unwrap_or(3))),
+        monitor_buffer: of.monitor_buffer.map(|bytes| (bytes, of.monitor_buffer_force == Some(true))),
+        command_buffer: of.command_buffer.map(|bytes| (bytes, of.command_buffer_force == Some(true))),
+    };
+    let network = &config.network;
+    let named = network
+        .static_routes
+        .iter()
+        .filter_map(|route| route.track_group.as_ref())
+        .chain(network.static_rules.iter().filter_map(|rule| rule.track_group.as_ref()))
+        .chain(config.static_addresses.iter().filter_map(|address| address.track_group.as_ref()));
+    let unknown: Vec<String> = named
+        .filter(|name| !network.track_groups.iter().any(|group| group.name == **name))
+        .cloned()
+        .collect();
+    for name in unknown {
+        rx.warn("track-group", format!("track_group {name} not found"));
+    }
+}
+
+/// Without a group of its own each interface has the global intervals to itself.
+fn garp_groups(
+    mut groups: Vec<GarpGroup>,
+    global: &GlobalDecl,
+    instances: &[VrrpInstance],
+) -> Vec<GarpGroup> {
+    if global.garp_interval.is_none() && global.gna_interval.is_none() {
+        return groups;
+    }
+    let used = instances.iter().flat_map(|instance| {
+        let addresses = instance.virtual_addresses.iter().chain(&instance.excluded_addresses);
+        addresses.map(|address| base_of(instance, &address.device)).collect::<Vec<_>>()
+    });
+    for name in used {
+        if !groups.iter().any(|group| group.interfaces.contains(&name)) {
+            groups.push(GarpGroup {
+                garp_interval: global.garp_interval,
+                gna_interval: global.gna_interval,
+                interfaces: vec![name],
+            });
+        }
+    }
+    groups
+}
+
+/// The interface below, if it is a VMAC.
+fn base_of(instance: &VrrpInstance, device: &str) -> String {
+    instance.vmacs().find(|vmac| vmac.name == device).map_or(device, |vmac| &vmac.base).to_owned()
+}
+
+/// A delay must end before the other routers take over.
+fn delays(
+    declared: Vec<crate::resolved::InterfaceDelay>,
+    instances: &[VrrpInstance],
+    rx: &mut Resolver<'_>,
+) -> Vec<crate::resolved::InterfaceDelay> {
+    let mut delays = declared;
+    for delay in &mut delays {
+        for instance in instances.iter().filter(|instance| instance.interface == delay.name) {
+            if instance.down_timer_adverts == 1 {
+                let text = format!(
+                    "({}) down_timer_adverts 1 is incompatible with a delay of interface {} - removing delay",
+                    instance.name, delay.name
+                );
+                rx.warn("delay", text);
+                (delay.down, delay.up) = (Duration::ZERO, Duration::ZERO);
+                continue;
+            }
+            let most = longest_delay(instance.advert_int, instance.down_timer_adverts);
+            if delay.down > most || delay.up > most {
+                let text = format!(
+                    "({}) Reducing delay of interface {} to {:.6} seconds, which is less than the master down timer",
+                    instance.name,
+                    delay.name,
+                    most.as_secs_f64()
+                );
+                rx.warn("delay", text);
+                (delay.down, delay.up) = (delay.down.min(most), delay.up.min(most));
+            }
+        }
+    }
+    delays.retain(|delay| !delay.down.is_zero() || !delay.up.is_zero());
+    delays
+}
+
+/// One interval less than the others wait, and a little.
+fn longest_delay(interval: Duration, adverts: u32) -> Duration {
+    (interval * adverts.saturating_sub(1)).saturating_sub(interval / 256)
+}
