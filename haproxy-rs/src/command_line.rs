@@ -58,6 +58,10 @@ pub(crate) struct Invocation {
     pub(crate) insecure_fork: bool,
     /// `-dL`: list the loaded objects.
     pub(crate) list_objects: bool,
+    /// `-dC`: show the configuration's lines and end.
+    pub(crate) show_lines: bool,
+    /// `-m`: memory that the process may take, MiB.
+    pub(crate) memory_mb: Option<u32>,
     /// `-dK`: classes of keywords to list.
     pub(crate) keyword_classes: Option<String>,
     /// Options that change nothing here but how the program does its work; each deserves a notice.
@@ -158,6 +162,7 @@ const FLAGS: &[&str] = &[
     "no-splice",
     "notify",
     "quiet",
+    "show-lines",
     "terminate-old",
     "verbose",
     "zero-warning",
@@ -171,7 +176,7 @@ const VALUES: &[&str] = &[
     "local-peer",
     "master-socket",
     "maxconn",
-    "no-memory-limit",
+    "memory",
     "old-pid",
     "pid-file",
     "pointless",
@@ -226,6 +231,8 @@ fn read(matches: &ArgMatches) -> Result<Invocation, Refusal> {
         no_splice: set("no-splice"),
         insecure_fork: set("insecure-fork"),
         list_objects: set("list-objects"),
+        show_lines: set("show-lines"),
+        memory_mb: number("memory"),
         keyword_classes: last_text("keywords"),
         without_effect: Vec::new(),
     })
@@ -292,7 +299,7 @@ fn normalise(arguments: impl Iterator<Item = OsString>) -> Result<Vec<OsString>,
                 Some(letter @ (b'f' | b'C' | b'p' | b'L' | b'S' | b'n' | b'N' | b'm')) => {
                     let missing = || Refusal::Alert("failed to copy argv.".to_owned());
                     let value = arguments.next().ok_or_else(missing)?;
-                    words.push(long(named(*letter, &value)?, &value));
+                    words.push(long(named(*letter), &value));
                 }
                 Some(b'd') => debug_option(option.get(1..).unwrap_or_default(), &mut words)?,
                 Some(b'v') => {}
@@ -311,8 +318,8 @@ fn normalise(arguments: impl Iterator<Item = OsString>) -> Result<Vec<OsString>,
     Ok(words)
 }
 
-fn named(letter: u8, value: &OsStr) -> Result<&'static str, Refusal> {
-    Ok(match letter {
+fn named(letter: u8) -> &'static str {
+    match letter {
         b'f' => "config",
         b'C' => "directory",
         b'p' => "pid-file",
@@ -320,10 +327,8 @@ fn named(letter: u8, value: &OsStr) -> Result<&'static str, Refusal> {
         b'S' => "master-socket",
         b'n' => "maxconn",
         b'N' => "proxy-maxconn",
-        // Rust ends the process when memory runs out, so a limit set from outside would be worse than none.
-        _ if leading_number(&value.to_string_lossy()) > 0 => return Err(not_built("-m")),
-        _ => "no-memory-limit",
-    })
+        _ => "memory",
+    }
 }
 
 fn debug_option(option: &[u8], words: &mut Vec<OsString>) -> Result<(), Refusal> {
@@ -348,7 +353,14 @@ fn debug_option(option: &[u8], words: &mut Vec<OsString>) -> Result<(), Refusal>
                 return Ok(());
             }
             Some(b'M') => return memory_option(option.get(1..).unwrap_or_default(), words),
-            Some(b'C') => return Err(not_built("-dC")),
+            Some(b'C') => {
+                // A key other than zero asks for names that are hashed with it.
+                let key = String::from_utf8_lossy(option.get(1..).unwrap_or_default()).into_owned();
+                if leading_number(&key) > 0 {
+                    return Err(not_built("-dC<key>"));
+                }
+                "--show-lines"
+            }
             Some(b't') => return Err(not_built("-dt")),
             // HAPROXY: any other letters are plain debug mode.
             _ => "--debug",
@@ -481,6 +493,8 @@ mod tests {
         assert!(i.foreground && !i.debug && i.ignore_unresolved && i.zero_warning && i.no_reuse_port);
         assert_eq!(i.keyword_classes.as_deref(), Some("all,smp"));
         assert_eq!(i.without_effect, ["-dM0x50,no-merge"]);
+        assert!(parsed("-dC -f a").unwrap().show_lines && parsed("-dC0 -f a").unwrap().show_lines);
+        assert!(matches!(parsed("-dC12 -f a"), Err(Refusal::Alert(_))));
         let unknown = "-dM: unknown pool debugging feature <xx>";
         assert_eq!(parsed("-dMxx -f a"), Err(Refusal::Alert(unknown.to_owned())));
     }
@@ -491,7 +505,8 @@ mod tests {
         assert_eq!(parsed("-n 100 -N 5x -f a").unwrap().proxy_maxconn, Some(5));
         assert_eq!(parsed("-n abc -f a").unwrap().maxconn, None);
         assert!(parsed("-m 0 -f a").is_ok());
-        assert!(matches!(parsed("-m 100 -f a"), Err(Refusal::Alert(_))));
+        assert_eq!(parsed("-m 100 -f a").unwrap().memory_mb, Some(100));
+        assert_eq!(parsed("-m x -f a").unwrap().memory_mb, None);
     }
 
     #[test]

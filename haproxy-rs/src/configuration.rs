@@ -46,6 +46,32 @@ pub(crate) fn load(
     loaded.config.is_some().then_some(loaded)
 }
 
+/// `-dC`: shows the lines that the command line names. False when one cannot be read; what is wrong has been said.
+pub(crate) fn show_lines(
+    invocation: &Invocation,
+    environment: &BTreeMap<String, String>,
+    program: &str,
+) -> bool {
+    let files = match machine::configuration_files(&invocation.configuration) {
+        Ok(files) => files,
+        Err(text) => {
+            messages::alert(text);
+            return false;
+        }
+    };
+    let (loaded, text) = haproxy_config::show_lines(Inputs {
+        files,
+        environment: environment.clone(),
+        program: program.to_owned(),
+        ignore_unresolved: invocation.ignore_unresolved,
+        features: features(invocation),
+        host: &Machine,
+    });
+    crate::say(&text);
+    tell(&loaded.diagnostics, &loaded.sources);
+    !loaded.diagnostics.iter().any(|d| d.severity == Severity::Alert)
+}
+
 /// What `feature()`, `enabled()` and `version_atleast()` see.
 pub(crate) fn features(invocation: &Invocation) -> Features {
     Features {

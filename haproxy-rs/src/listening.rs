@@ -41,7 +41,7 @@ pub(crate) fn bind(
     mut inherited: Inherited,
     program: &str,
 ) -> Option<Vec<BoundListener>> {
-    let mut binder = Binder::new(config, maxconn, !invocation.no_reuse_port);
+    let mut binder = Binder::new(config, maxconn, !invocation.no_reuse_port && !config.global.no_reuse_port);
     let mut left = if old.is_empty() { 0 } else { ATTEMPTS };
     let mut paused = false;
     let troubles = loop {

@@ -44,6 +44,10 @@ impl Host for Machine {
         family.err().map(|error| sys::process::error_text(&error))
     }
 
+    fn has_namespace(&self, name: &str) -> bool {
+        sys::namespace::open(name).is_ok()
+    }
+
     fn usable_cpus(&self) -> u32 {
         usable_cpus()
     }

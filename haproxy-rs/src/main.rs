@@ -55,6 +55,11 @@ fn main() -> ExitCode {
             }
             check(&invocation, &program)
         }
+        Action::Run if invocation.show_lines => {
+            let shown = change_directory(&invocation)
+                && configuration::show_lines(&invocation, &environment(&invocation), &program);
+            ExitCode::from(u8::from(!shown))
+        }
         Action::Run => {
             let again = reexec::State::from_environment();
             if again.is_none() && !change_directory(&invocation) {
@@ -83,7 +88,7 @@ fn show_usage(program: &str) {
 }
 
 /// Writes to standard output; a reader that has gone away is no error of ours.
-fn say(text: &str) -> ExitCode {
+pub(crate) fn say(text: &str) -> ExitCode {
     let mut out = std::io::stdout();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     ExitCode::SUCCESS
@@ -113,6 +118,15 @@ fn change_directory(invocation: &Invocation) -> bool {
 }
 
 fn check(invocation: &Invocation, program: &str) -> ExitCode {
+    if invocation.show_lines {
+        if !configuration::show_lines(invocation, &environment(invocation), program) {
+            return ExitCode::FAILURE;
+        }
+        if messages::enabled() {
+            say(NO_LISTENER);
+        }
+        return ExitCode::from(2);
+    }
     let Some(loaded) = configuration::load(invocation, &environment(invocation), program) else {
         return ExitCode::FAILURE;
     };
@@ -127,7 +141,7 @@ fn check(invocation: &Invocation, program: &str) -> ExitCode {
     }
     if !loaded.has_listener() {
         if messages::enabled() {
-            say("Configuration file has no error but will not start (no listener) => exit(2).\n");
+            say(NO_LISTENER);
         }
         return ExitCode::from(2);
     }
@@ -136,6 +150,8 @@ fn check(invocation: &Invocation, program: &str) -> ExitCode {
     }
     ExitCode::SUCCESS
 }
+
+const NO_LISTENER: &str = "Configuration file has no error but will not start (no listener) => exit(2).\n";
 
 /// `-dL` and `-dK`.
 fn show_lists(invocation: &Invocation) {

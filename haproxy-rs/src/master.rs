@@ -180,6 +180,9 @@ impl Master {
         if !expected {
             messages::warning(DIED);
             print_banner();
+            if self.state.keep_on_failure {
+                return;
+            }
             messages::alert("exit-on-failure: killing every processes with SIGTERM\n");
             self.stopping = true;
             self.pass_on(SIGTERM);
@@ -218,6 +221,14 @@ pub(crate) fn adopt(state: &mut State, pid: i32, pair: OwnedFd) {
         leaving: false,
     };
     state.workers.insert(0, worker);
+}
+
+/// Ends the old workers that have survived more reloads than `mworker-max-reloads` grants.
+pub(crate) fn retire_old(state: &State, most_reloads: Option<u32>) {
+    let Some(most) = most_reloads else { return };
+    for worker in state.workers.iter().filter(|worker| worker.leaving && worker.reloads > most) {
+        let _ = process::signal(worker.pid, SIGTERM);
+    }
 }
 
 /// Asks the current worker for its listening sockets. None from a worker that does not answer: addresses can be shared.

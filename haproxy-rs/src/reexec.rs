@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) started: i64,
     /// Whether the replaced worker is to be terminated (`hard-reload`).
     pub(crate) hard: bool,
+    /// Whether the other workers go on when the current one dies (`no-exit-on-failure`).
+    pub(crate) keep_on_failure: bool,
     /// The connection of the master CLI that waits for the result.
     pub(crate) reply: Option<OwnedFd>,
 }
@@ -44,6 +46,7 @@ pub(crate) struct State {
 const PROCESSES: &str = "HAPROXY_PROCESSES";
 const AGAIN: &str = "HAPROXY_MWORKER_REEXEC";
 const HARD: &str = "HAPROXY_RS_HARD_RELOAD";
+const KEEP: &str = "HAPROXY_RS_NO_EXIT_ON_FAILURE";
 const REPLY: &str = "HAPROXY_RS_RELOAD_REPLY_FD";
 
 impl State {
@@ -53,15 +56,21 @@ impl State {
         text(AGAIN)?;
         let mut state = Self::decode(&text(PROCESSES)?, |fd| sys::inherited::take(fd).ok());
         state.hard = text(HARD).is_some();
+        state.keep_on_failure = text(KEEP).is_some();
         state.reply = text(REPLY).and_then(|fd| fd.parse().ok()).and_then(|fd| sys::inherited::take(fd).ok());
         // Only this program's own children count: a pid may have ended and been given to somebody else while nobody looked.
         Some(state)
     }
 
+    /// Whether a variable is only for the next self.
+    pub(crate) fn owns(variable: &str) -> bool {
+        [PROCESSES, AGAIN, HARD, KEEP, REPLY].contains(&variable)
+    }
+
     /// The environment for the next self.
     pub(crate) fn environment(&self) -> Vec<(OsString, OsString)> {
         let mut environment: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-        for name in [HARD, REPLY] {
+        for name in [HARD, KEEP, REPLY] {
             environment.remove(&OsString::from(name));
         }
         let mut set = |name: &str, value: String| environment.insert(name.into(), value.into());
@@ -69,6 +78,9 @@ impl State {
         set(PROCESSES, self.encode());
         if self.hard {
             set(HARD, "1".to_owned());
+        }
+        if self.keep_on_failure {
+            set(KEEP, "1".to_owned());
         }
         if let Some(reply) = &self.reply {
             set(REPLY, process::number(reply).to_string());

@@ -14,6 +14,7 @@ use crate::version;
 use crate::worker;
 use haproxy_config::runtime::RuntimeConfig;
 use proxy::bind::BoundListener;
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -32,6 +33,8 @@ pub(crate) struct Prepared {
     pub(crate) listeners: Vec<BoundListener>,
     /// The master's CLI sockets.
     pub(crate) master_sockets: Vec<MasterSocket>,
+    /// The worker's environment.
+    pub(crate) environment: BTreeMap<String, String>,
     /// Whether the process goes to the background.
     pub(crate) daemon: bool,
     /// Whether a master watches over the worker.
@@ -86,10 +89,14 @@ fn prepare(
         );
         return None;
     }
-    let around = Around { master: master_worker, master_sockets: invocation.master_sockets.len() };
-    let limits = descriptors::limits(&config, around, at_start);
+    let around = Around {
+        master: master_worker,
+        master_sockets: invocation.master_sockets.len(),
+        memory_mb: invocation.memory_mb,
+    };
+    let mut limits = descriptors::limits(&config, around, at_start);
     report(&limits);
-    if !descriptors::raise(&limits, at_start, config.global.strict_limits, executable) {
+    if !descriptors::raise(&mut limits, at_start, config.global.strict_limits, executable) {
         return None;
     }
     let listens = !config.global.stats_sockets.is_empty()
@@ -121,7 +128,31 @@ fn prepare(
         pid_file = Some(create_pid_file(path, executable)?);
     }
     listening::retire(&old);
-    Some(Prepared { config, limits, listeners, master_sockets, daemon, master_worker, pid_file })
+    let environment = worker_environment(&config, &master_sockets, again.is_some());
+    Some(Prepared { config, limits, listeners, master_sockets, environment, daemon, master_worker, pid_file })
+}
+
+/// What the configuration made of the environment, and where the process can be talked to (management manual, section 3).
+fn worker_environment(
+    config: &RuntimeConfig,
+    master_sockets: &[MasterSocket],
+    reloaded: bool,
+) -> BTreeMap<String, String> {
+    let mut environment = config.global.environment.clone();
+    environment.retain(|name, _| !State::owns(name));
+    let sockets: Vec<String> =
+        config.global.stats_sockets.iter().map(|bind| admin::socket_name(&bind.address)).collect();
+    if !sockets.is_empty() {
+        environment.insert("HAPROXY_CLI".to_owned(), sockets.join(";"));
+    }
+    let masters: Vec<String> = master_sockets.iter().map(|socket| socket.name_and_level().0).collect();
+    if !masters.is_empty() {
+        environment.insert("HAPROXY_MASTER_CLI".to_owned(), masters.join(";"));
+    }
+    if reloaded {
+        environment.insert("HAPROXY_LOAD_SUCCESS".to_owned(), "1".to_owned());
+    }
+    environment
 }
 
 /// Who is to be replaced: those of `-sf` and `-st`, or after a reload the workers.
@@ -206,6 +237,8 @@ fn launch(
         Ok(Forked::Parent(pid)) => {
             drop(worker_end);
             let daemon = prepared.daemon;
+            let most_reloads = prepared.config.global.mworker_max_reloads;
+            state.keep_on_failure = prepared.config.global.no_exit_on_failure;
             let sockets = std::mem::take(&mut prepared.master_sockets);
             // The sockets are the worker's from here on: kept open here, they would go on taking connections that nobody serves.
             drop(prepared);
@@ -215,6 +248,7 @@ fn launch(
             }
             messages::notice("Loading success.\n");
             master::adopt(&mut state, pid, master_end);
+            master::retire_old(&state, most_reloads);
             if invocation.notify {
                 notify::ready("Ready.");
             }

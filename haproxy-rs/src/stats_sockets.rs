@@ -5,7 +5,7 @@ use crate::version;
 use admin::cli::serve::{Allowed, listen};
 use admin::page::service::Page;
 use admin::{Process, Scope};
-use haproxy_config::runtime::Level;
+use haproxy_config::runtime::{Level, SeverityOutput};
 use proxy::bind::{BoundListener, Owner};
 use proxy::{Control, StatsService};
 use std::rc::Rc;
@@ -26,6 +26,8 @@ pub(crate) fn process(limits: &Limits) -> Process {
         started_sec: u64::try_from(sys::clock::wall().seconds).unwrap_or(0),
         ulimit_n: limits.ulimit,
         maxsock: limits.maxsock,
+        maxpipes: u64::from(limits.maxpipes),
+        memory_mb: u64::from(limits.memory_mb),
         hard_maxconn: u64::from(limits.maxconn),
         warnings: u64::from(messages::warned()),
         startup_logs: String::from_utf8_lossy(&messages::startup_log()).into_owned(),
@@ -70,9 +72,17 @@ pub(crate) fn serve(
         let (allowed, limit) = match listener.owner {
             Owner::Stats(index) => {
                 let Some(bind) = global.stats_sockets.get(index) else { continue };
-                (Allowed { level: bind.level, expose_listeners: bind.expose_listeners }, &limit)
+                let allowed = Allowed {
+                    level: bind.level,
+                    severity: bind.severity,
+                    expose_listeners: bind.expose_listeners,
+                };
+                (allowed, &limit)
             }
-            Owner::Master => (Allowed { level: Level::Admin, expose_listeners: true }, &master),
+            Owner::Master => {
+                let severity = SeverityOutput::None;
+                (Allowed { level: Level::Admin, severity, expose_listeners: true }, &master)
+            }
             Owner::Frontend(..) => continue,
         };
         let is_master = listener.owner == Owner::Master;

@@ -39,6 +39,8 @@ pub(crate) struct Steering {
 enum Stop {
     /// Serving.
     No,
+    /// A stop was asked for and begins at this moment (`grace`).
+    Grace(Instant),
     /// No new connections; hard at this moment, when one is set.
     Soft(Option<Instant>),
     /// All streams are being killed; over at this moment whatever they do.
@@ -91,13 +93,13 @@ impl Steering {
         match self.stop {
             Stop::No => None,
             Stop::Soft(at) => at,
-            Stop::Hard(at) => Some(at),
+            Stop::Grace(at) | Stop::Hard(at) => Some(at),
         }
     }
 
     fn obey(&mut self, signal: i32) {
         match signal {
-            SIGUSR1 => self.soft_stop(),
+            SIGUSR1 => self.ask_to_stop(),
             SIGTTOU => self.pause(),
             SIGTTIN => self.resume(),
             SIGHUP => self.dump_states(),
@@ -106,10 +108,21 @@ impl Steering {
         }
     }
 
-    fn soft_stop(&mut self) {
+    fn ask_to_stop(&mut self) {
         if !matches!(self.stop, Stop::No) {
             return;
         }
+        match self.control.world().config.global.grace {
+            Some(grace) => {
+                messages::notice(format!("Scheduling a soft-stop in {} ms.\n", grace.as_millis()));
+                self.control.announce_stop();
+                self.stop = Stop::Grace(Instant::now() + grace);
+            }
+            None => self.soft_stop(),
+        }
+    }
+
+    fn soft_stop(&mut self) {
         let after = self.control.world().config.global.hard_stop_after;
         self.stop = Stop::Soft(after.map(|after| Instant::now() + after));
         // Proxies that listen stop first. All is said before the stop: an idle process ends at once.
@@ -150,16 +163,20 @@ impl Steering {
                 self.control.hard_stop();
                 self.stop = Stop::Hard(now + RESISTANCE);
             }
+            Stop::Grace(at) if now >= at => {
+                messages::notice("Grace period expired, proceeding with soft-stop now.\n");
+                self.soft_stop();
+            }
             Stop::Hard(at) if now >= at => {
                 messages::warning("Some tasks resisted to hard-stop, exiting now.\n");
                 std::process::exit(0);
             }
-            Stop::No | Stop::Soft(_) | Stop::Hard(_) => {}
+            Stop::No | Stop::Grace(_) | Stop::Soft(_) | Stop::Hard(_) => {}
         }
     }
 
     fn pause(&self) {
-        if !matches!(self.stop, Stop::No) {
+        if !matches!(self.stop, Stop::No | Stop::Grace(_)) {
             return;
         }
         self.control.pause(None);
@@ -170,7 +187,7 @@ impl Steering {
     }
 
     fn resume(&self) {
-        if !matches!(self.stop, Stop::No) {
+        if !matches!(self.stop, Stop::No | Stop::Grace(_)) {
             return;
         }
         let resumed =

@@ -8,6 +8,7 @@ use crate::start::Prepared;
 use crate::stats_sockets::{self, Acceptors};
 use crate::stopping;
 use haproxy_config::runtime::{Global, RuntimeConfig};
+use haproxy_config::threads::ThreadSet;
 use proxy::bind::{BoundListener, Owner, Transport};
 use proxy::state::World;
 use proxy::{Control, Worker};
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use sys::privileges::{self, Refused};
 use sys::process;
 use sys::signals::{SIGHUP, SIGPIPE, SIGQUIT, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, Signals};
-use sys::{limits, messages, signals};
+use sys::{environment, limits, messages, signals};
 use units::Address;
 
 /// Serves until the end; the code is the process's. `master` is this worker's end of the pair to its master.
@@ -32,13 +33,22 @@ pub(crate) fn run(
         messages::alert(format!("[{executable}.main()] Cannot open /dev/null."));
         return ExitCode::FAILURE;
     };
+    environment::replace(&prepared.environment);
     forget_descriptors(&prepared.config, invocation);
+    let data = limits::data_in_use();
+    let threads = u64::from(prepared.config.global.nbthread);
+    let fork_wanted = invocation.insecure_fork || prepared.config.global.fork_wanted;
+    let setuid_wanted = prepared.config.global.setuid_wanted || invocation.insecure_fork;
+    let dumpable = prepared.config.global.dumpable;
     if invocation.debug {
         proxy::show_streams();
     }
     if let Err(refused) = give_up_privileges(&prepared.config.global) {
         messages::alert(format!("[{executable}.main()] {}", explain(&refused)));
         return ExitCode::FAILURE;
+    }
+    if dumpable {
+        process::allow_core_files();
     }
     if prepared.daemon {
         let _ = process::redirect_streams(&null);
@@ -60,19 +70,31 @@ pub(crate) fn run(
     };
     let Serving { running, stats, acceptors, lifeline } = running;
     let control = running.control().clone();
+    if let Ok(sockets) = stats.iter().map(BoundListener::try_clone).collect() {
+        control.expose(sockets);
+    }
     let steering = stopping::Steering::new(control, caught, stats, acceptors, lifeline);
     if std::thread::Builder::new().name("control".to_owned()).spawn(move || steering.run()).is_err() {
         messages::alert(format!("[{executable}.main()] Cannot start the worker's threads."));
         return ExitCode::FAILURE;
     }
-    if !invocation.insecure_fork {
+    if let Some(megabytes) = invocation.memory_mb {
+        // What the program itself takes is not what traffic takes.
+        let _ = limits::set_data(data + threads * THREAD_MEMORY + (u64::from(megabytes) << 20));
+    }
+    if !setuid_wanted {
         process::forbid_new_privileges();
+    }
+    if !fork_wanted {
         limits::forbid_new_processes();
     }
     messages::skip_introduction();
     running.wait();
     ExitCode::SUCCESS
 }
+
+/// Stack and allocator of one thread, bytes.
+const THREAD_MEMORY: u64 = 8 << 20;
 
 /// A worker whose threads run.
 struct Serving {
@@ -104,6 +126,7 @@ fn serve(prepared: Prepared, master: Option<OwnedFd>, program: &str) -> std::io:
             socket: pair,
             transport: Transport::SockPair,
             backlog: 0,
+            threads: ThreadSet::ALL,
         });
     }
     let acceptors = Acceptors::default();
@@ -152,7 +175,8 @@ fn give_up_privileges(global: &Global) -> Result<(), Refused> {
     if let Some(directory) = &global.chroot {
         privileges::enter_root(directory)?;
     }
-    privileges::become_user(global.uid.filter(|&uid| uid > 0), global.gid.filter(|&gid| gid > 0))
+    let (uid, gid) = (global.uid.filter(|&uid| uid > 0), global.gid.filter(|&gid| gid > 0));
+    privileges::become_user(uid, gid, &global.capabilities)
 }
 
 fn explain(refused: &Refused) -> String {

@@ -8,4 +8,5 @@ mod command_line;
 mod config_check;
 mod origin;
 mod probes;
+mod processes;
 mod subject;

@@ -23,6 +23,10 @@ pub struct Process {
     pub ulimit_n: u64,
     /// Highest number of descriptors that it may need.
     pub maxsock: u64,
+    /// Pipes that descriptors were counted for.
+    pub maxpipes: u64,
+    /// `-m`; 0 is none.
+    pub memory_mb: u64,
     /// Limit on connections that `set maxconn global` cannot pass.
     pub hard_maxconn: u64,
     /// Warnings at start.
@@ -92,6 +96,9 @@ pub(crate) fn info(scope: &Scope) -> Info {
     info.set("Maxsock", u32(own.maxsock));
     info.set("Maxconn", u32(shared.maxconn()));
     info.set("Hard_maxconn", u32(own.hard_maxconn));
+    info.set("Maxpipes", u32(own.maxpipes));
+    info.set("Memmax_MB", u32(own.memory_mb));
+    info.set("Memmax_bytes", Value::U64(own.memory_mb << 20));
     info.set("CurrConns", u32(shared.connections()));
     info.set("CumConns", u32(counter(&shared.cumulated_connections)));
     info.set("CumReq", u32(counter(&shared.cumulated_requests)));
@@ -103,7 +110,7 @@ pub(crate) fn info(scope: &Scope) -> Info {
     if !global.description.is_empty() {
         info.set("description", text(&global.description));
     }
-    info.set("Stopping", u32(u64::from(shared.stopping())));
+    info.set("Stopping", u32(u64::from(shared.stop_announced())));
     let listeners = listeners(scope);
     info.set("Jobs", u32(shared.connections() + listeners));
     info.set("Listeners", u32(listeners));

@@ -1,7 +1,9 @@
 //! What the sections say, as written: settings with where they came from. `resolve` makes the runtime configuration of it.
 
-use crate::runtime::{Cookie, ForwardFor, Level, LogTarget, Mode, RetryOn, Reuse};
+use crate::runtime::{Cookie, ForwardFor, Level, LogTarget, Mode, RetryOn, Reuse, SeverityOutput};
+use crate::section::threads::CpuMap;
 use crate::setting::{SectionNumber, Setting};
+use crate::threads::{Shards, ThreadSet, Threads};
 use balance::HashKey;
 use config_text::Span;
 use rules::RuleSet;
@@ -62,6 +64,20 @@ pub(crate) struct GlobalDecl {
     pub(crate) gid: Setting<Option<u32>>,
     pub(crate) pidfile: Setting<Option<String>>,
     pub(crate) nbthread: Setting<Option<u32>>,
+    /// `thread-groups`; 0 when it is not written.
+    pub(crate) thread_groups: usize,
+    /// `thread-group`, by group.
+    pub(crate) thread_group: Vec<ThreadSet>,
+    pub(crate) thread_hard_limit: Option<u32>,
+    pub(crate) cpu_map: Vec<CpuMap>,
+    pub(crate) default_shards: Shards,
+    pub(crate) no_reuse_port: Setting<bool>,
+    pub(crate) dumpable: Setting<bool>,
+    pub(crate) fork_wanted: Setting<bool>,
+    pub(crate) setuid_wanted: Setting<bool>,
+    /// `setcap`: the kernel's numbers.
+    pub(crate) capabilities: Vec<u8>,
+    pub(crate) maxpipes: Setting<Option<i64>>,
     pub(crate) maxconn: Setting<Option<i64>>,
     pub(crate) ulimit_n: Setting<Option<i64>>,
     pub(crate) fd_hard_limit: Setting<Option<i64>>,
@@ -392,6 +408,14 @@ pub(crate) struct BindDecl {
     pub(crate) accept_proxy: bool,
     pub(crate) defer_accept: bool,
     pub(crate) nice: i32,
+    pub(crate) mss: Option<i32>,
+    /// ms
+    pub(crate) user_timeout: Option<u32>,
+    pub(crate) fast_open: bool,
+    pub(crate) namespace: Option<String>,
+    pub(crate) threads: Vec<Threads>,
+    pub(crate) shards: Option<Shards>,
+    pub(crate) severity: SeverityOutput,
 }
 
 impl BindDecl {
@@ -415,6 +439,13 @@ impl BindDecl {
             accept_proxy: false,
             defer_accept: false,
             nice: 0,
+            mss: None,
+            user_timeout: None,
+            fast_open: false,
+            namespace: None,
+            threads: Vec::new(),
+            shards: None,
+            severity: SeverityOutput::None,
         }
     }
 }

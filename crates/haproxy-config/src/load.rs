@@ -19,6 +19,10 @@ pub trait Host: Files {
     fn descriptor_problem(&self, _descriptor: i32) -> Option<String> {
         None
     }
+    /// Whether a network namespace of this name exists.
+    fn has_namespace(&self, _name: &str) -> bool {
+        false
+    }
     /// CPUs that this process may use.
     fn usable_cpus(&self) -> u32;
 }
@@ -101,6 +105,13 @@ impl Loaded {
 #[must_use]
 pub fn load(inputs: Inputs<'_>) -> Loaded {
     crate::reader::read(inputs)
+}
+
+/// What `-dC` shows: every line as its words, quotes resolved and variables expanded, nothing obeyed. The diagnostics are about lines
+/// that cannot be cut; `Loaded::config` is always none.
+#[must_use]
+pub fn show_lines(inputs: Inputs<'_>) -> (Loaded, String) {
+    crate::reader::show(inputs)
 }
 
 /// Evaluates the expression of `-cc` (`.if`'s language, configuration manual, section 2.4).

@@ -33,6 +33,15 @@ pub(crate) struct Declarations<'a> {
 
 /// Reads, checks and resolves.
 pub(crate) fn read(inputs: Inputs<'_>) -> Loaded {
+    read_or_show(inputs, None).0
+}
+
+/// Only cuts the lines into words and shows them.
+pub(crate) fn show(inputs: Inputs<'_>) -> (Loaded, String) {
+    read_or_show(inputs, Some(String::new()))
+}
+
+fn read_or_show(inputs: Inputs<'_>, shown: Option<String>) -> (Loaded, String) {
     let mut sources = SourceMap::default();
     for (name, text) in inputs.files {
         sources.add(name, text);
@@ -71,6 +80,7 @@ pub(crate) fn read(inputs: Inputs<'_>) -> Loaded {
         fatal: 0,
         stopped: false,
         broken: false,
+        shown,
     };
     let files: Vec<(FileId, String)> = sources.iter().map(|(id, f)| (id, f.name.clone())).collect();
     for (id, name) in files {
@@ -95,13 +105,16 @@ pub(crate) fn read(inputs: Inputs<'_>) -> Loaded {
         reader.say("Fatal errors found in configuration.".to_owned());
         return reader.refused(sources);
     }
+    if reader.shown.is_some() {
+        return reader.refused(sources);
+    }
     let Reader { mut cx, declarations, .. } = reader;
     for (name, _) in PARSING_VARIABLES {
         surroundings.variables.borrow_mut().remove(*name);
     }
     let config = crate::resolve::resolve(declarations, &mut cx, &sources, &inputs.program);
     let diagnostics = std::mem::take(&mut cx.diagnostics);
-    Loaded { sources, diagnostics, config, zero_warning, quiet }
+    (Loaded { sources, diagnostics, config, zero_warning, quiet }, String::new())
 }
 
 /// Variables that exist while the configuration is read.
@@ -140,6 +153,8 @@ struct Reader<'a> {
     stopped: bool,
     /// See [`Effect::Broken`].
     broken: bool,
+    /// `-dC`: what the lines were cut into; none when they are obeyed.
+    shown: Option<String>,
 }
 
 /// Variables of one line: the environment and the pseudo-variables.
@@ -162,11 +177,12 @@ impl Variables for LineVariables<'_, '_> {
 }
 
 impl<'a> Reader<'a> {
-    fn refused(mut self, sources: SourceMap) -> Loaded {
+    fn refused(mut self, sources: SourceMap) -> (Loaded, String) {
         let global = &self.declarations.global;
         let (zero_warning, quiet) = (*global.zero_warning, *global.quiet);
         let diagnostics = std::mem::take(&mut self.cx.diagnostics);
-        Loaded { sources, diagnostics, config: None, zero_warning, quiet }
+        let shown = self.shown.take().unwrap_or_default();
+        (Loaded { sources, diagnostics, config: None, zero_warning, quiet }, shown)
     }
 
     fn say(&mut self, message: String) {
@@ -245,6 +261,10 @@ impl<'a> Reader<'a> {
             }
         };
         debug_assert!(words.len() <= MAX_WORDS);
+        if let Some(shown) = &mut self.shown {
+            show_line(&words, shown);
+            return;
+        }
         let Some(first) = words.first() else { return };
         let keyword = first.lossy();
         if let Some(directive) = Directive::named(&keyword) {
@@ -436,6 +456,22 @@ impl<'a> Reader<'a> {
             self.declarations.proxies.push(declared);
         }
     }
+}
+
+/// One line of `-dC`: its words after a tab, section headers without one.
+fn show_line(words: &[Word], shown: &mut String) {
+    let mut words: Vec<String> = words.iter().map(Word::lossy).collect();
+    while words.last().is_some_and(String::is_empty) {
+        words.pop();
+    }
+    if words.first().and_then(|first| section::Opening::named(first)).is_none() {
+        shown.push('\t');
+    }
+    for word in words {
+        shown.push_str(&word);
+        shown.push(' ');
+    }
+    shown.push('\n');
 }
 
 /// Keywords that take `no` and `default` in front.

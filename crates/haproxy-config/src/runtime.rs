@@ -14,6 +14,8 @@ use rules::{Reply, RuleSet};
 use sample::Condition;
 use units::Address;
 
+use crate::threads::ThreadSet;
+
 /// Index of a proxy in [`RuntimeConfig::proxies`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ProxyIndex(pub u32);
@@ -54,6 +56,22 @@ pub struct Global {
     pub pidfile: Option<PathBuf>,
     /// `nbthread`, defaulted to the usable CPUs.
     pub nbthread: u32,
+    /// `thread-groups` and `thread-group`.
+    pub thread_groups: u32,
+    /// `cpu-map`: the processors of each thread; empty for one that is not bound.
+    pub cpu_map: Vec<Vec<usize>>,
+    /// `noreuseport`
+    pub no_reuse_port: bool,
+    /// `set-dumpable`
+    pub dumpable: bool,
+    /// `insecure-fork-wanted`
+    pub fork_wanted: bool,
+    /// `insecure-setuid-wanted`
+    pub setuid_wanted: bool,
+    /// `setcap`: the kernel's numbers of capabilities that are kept.
+    pub capabilities: Vec<u8>,
+    /// `maxpipes`
+    pub maxpipes: u32,
     /// `maxconn` as written; none means derived from the descriptor limit.
     pub maxconn: Option<u32>,
     /// `ulimit-n` as written.
@@ -309,6 +327,30 @@ pub struct Bind {
     pub defer_accept: bool,
     /// `nice`
     pub nice: i32,
+    /// `mss`; negative is taken from the kernel's value.
+    pub mss: Option<i32>,
+    /// `tcp-ut`, ms.
+    pub user_timeout: Option<u32>,
+    /// `tfo`
+    pub fast_open: bool,
+    /// `namespace`
+    pub namespace: Option<String>,
+    /// The sockets to open (`shards`): the threads that accept on each.
+    pub sockets: Vec<ThreadSet>,
+    /// `severity-output` of a stats socket.
+    pub severity: SeverityOutput,
+}
+
+/// `severity-output`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SeverityOutput {
+    /// Answers stand alone.
+    #[default]
+    None,
+    /// `[3]: ` in front.
+    Number,
+    /// `[err]: ` in front.
+    String,
 }
 
 /// Level of a stats socket (management manual, section 9.3).

@@ -3,7 +3,7 @@
 //! A batch of `tune.maxaccept` connections a wake-up, then the others' turn. Above a limit (listener, frontend, process) the loop
 //! stops accepting and the kernel's backlog holds the clients; without descriptors it pauses 100 ms.
 
-use crate::bind::{BoundListener, Owner, Transport as Kind};
+use crate::bind::{BoundListener, Owner, Transport as Kind, receive_connection};
 use crate::front::{Front, Gate, GateState};
 use crate::session;
 use crate::state::Stat;
@@ -11,14 +11,15 @@ use crate::thread::Thread;
 use crate::transport::Transport;
 use std::future::poll_fn;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsRawFd as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use sys::watched::WatchedListener;
-use tokio::net::UnixListener;
+use tokio::io::Interest;
+use tokio::net::{UnixListener, UnixStream};
 
 /// How long a listener rests when the process is out of descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -47,6 +48,8 @@ pub(crate) fn start(thread: &Rc<Thread>, bound: BoundListener) {
 enum Socket {
     Tcp(WatchedListener, Option<SocketAddr>),
     Unix(UnixListener),
+    /// Connections come as descriptors.
+    Pair(UnixStream),
 }
 
 impl Socket {
@@ -66,10 +69,7 @@ impl Socket {
             Kind::Unix => {
                 Ok(Self::Unix(UnixListener::from_std(std::os::unix::net::UnixListener::from(bound.socket))?))
             }
-            Kind::SockPair => Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "connections over sockpair@ are not implemented yet in haproxy-rs",
-            )),
+            Kind::SockPair => Ok(Self::Pair(UnixStream::from_std(bound.socket.into())?)),
         }
     }
 
@@ -78,6 +78,7 @@ impl Socket {
         Ok(match self {
             Self::Tcp(listener, local) => Self::Tcp(WatchedListener::new(listener.into_inner())?, local),
             Self::Unix(listener) => Self::Unix(UnixListener::from_std(listener.into_std()?)?),
+            Self::Pair(pair) => Self::Pair(UnixStream::from_std(pair.into_std()?)?),
         })
     }
 
@@ -92,8 +93,31 @@ impl Socket {
                 src: None,
                 dst: None,
             }),
+            Self::Pair(pair) => loop {
+                ready!(pair.poll_read_ready(cx))?;
+                match pair.try_io(Interest::READABLE, || receive_connection(pair.as_fd())) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(error) => return Poll::Ready(Err(error)),
+                    Ok(socket) => return Poll::Ready(adopt(socket)),
+                }
+            },
         }
     }
+}
+
+/// A connection that came as a descriptor: a TCP or a Unix one.
+fn adopt(socket: OwnedFd) -> io::Result<Accepted> {
+    if sys::socket::is_unix(socket.as_fd()) {
+        return Ok(Accepted {
+            io: Transport::Unix(UnixStream::from_std(socket.into())?),
+            src: None,
+            dst: None,
+        });
+    }
+    let io = TcpStream::from(socket);
+    let _ = io.set_nodelay(true);
+    let (src, dst) = (io.peer_addr().ok(), io.local_addr().ok());
+    Ok(Accepted { io: Transport::Tcp(crate::socket::Socket::accepted(io)), src, dst })
 }
 
 /// A connection that was accepted.
@@ -147,6 +171,8 @@ async fn accept(front: Rc<Front>, mut socket: Socket, gate: Rc<Gate>) {
                     session::start(&front, accepted);
                 }
                 Some(Err(error)) if is_connection_error(&error) => {}
+                // The other end of a pair is gone for good.
+                Some(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => return,
                 Some(Err(_)) => {
                     tokio::time::sleep(PAUSE).await;
                     break;

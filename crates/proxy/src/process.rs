@@ -32,6 +32,7 @@ pub struct Process {
     /// Panics that ended a connection and nothing else.
     pub panics: AtomicU64,
     stopping: AtomicBool,
+    stop_announced: AtomicBool,
     stream_number: AtomicU32,
     /// Woken when a connection ends while listeners wait for one to end.
     pub(crate) freed: Notify,
@@ -62,6 +63,7 @@ impl Process {
             bytes_out: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
+            stop_announced: AtomicBool::new(false),
             stream_number: AtomicU32::new(0),
             freed: Notify::new(),
             waiting_for_free: AtomicBool::new(false),
@@ -92,6 +94,16 @@ impl Process {
     #[must_use]
     pub fn stopping(&self) -> bool {
         self.stopping.load(Relaxed)
+    }
+
+    /// Whether a stop has been asked for, begun or not (`Stopping` of `show info`).
+    #[must_use]
+    pub fn stop_announced(&self) -> bool {
+        self.stop_announced.load(Relaxed) || self.stopping()
+    }
+
+    pub(crate) fn announce_stop(&self) {
+        self.stop_announced.store(true, Relaxed);
     }
 
     pub(crate) fn begin_stop(&self) -> bool {

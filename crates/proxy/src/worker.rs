@@ -103,15 +103,15 @@ impl Worker {
         let frontends: Vec<BoundListener> =
             self.listeners.into_iter().filter(|l| matches!(l.owner, Owner::Frontend(..))).collect();
         let mut shares = Vec::with_capacity(count);
-        for _ in 1..count {
-            let share: io::Result<Vec<BoundListener>> = frontends.iter().map(share_listener).collect();
-            shares.push(share?);
+        for thread in 0..count {
+            let own = frontends.iter().filter(|listener| listener.threads.contains(thread));
+            shares.push(own.map(BoundListener::try_clone).collect::<io::Result<Vec<_>>>()?);
         }
-        shares.insert(0, frontends.iter().map(share_listener).collect::<io::Result<_>>()?);
         let control = Control {
             process,
             senders: senders.into(),
             sockets: Arc::new(Mutex::new(frontends)),
+            exposed: Arc::default(),
             loggers: Arc::clone(&self.loggers),
         };
         if let Some(wire) = self.wiring {
@@ -134,15 +134,6 @@ impl Worker {
         }
         Ok(Running { control, threads })
     }
-}
-
-fn share_listener(listener: &BoundListener) -> io::Result<BoundListener> {
-    Ok(BoundListener {
-        owner: listener.owner,
-        socket: listener.socket.try_clone()?,
-        transport: listener.transport,
-        backlog: listener.backlog,
-    })
 }
 
 impl Running {
@@ -185,6 +176,8 @@ pub struct Control {
     pub(crate) process: Arc<Process>,
     senders: Arc<[mpsc::UnboundedSender<Command>]>,
     sockets: Arc<Mutex<Vec<BoundListener>>>,
+    /// Listening sockets of others (stats sockets), which a newer process takes over with the frontends'.
+    exposed: Arc<Mutex<Vec<BoundListener>>>,
     pub(crate) loggers: Arc<dyn TrafficLog>,
 }
 
@@ -226,16 +219,28 @@ impl Control {
             return;
         }
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.exposed.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.broadcast(|| Command::SoftStop);
     }
 
-    /// `_getsocks`: sends every listening socket of the frontends to a newer process. Blocks, a second at most for each message.
+    /// Adds listening sockets that this worker does not accept on, to be handed over with its own. A soft stop closes them.
+    pub fn expose(&self, sockets: Vec<BoundListener>) {
+        self.exposed.lock().unwrap_or_else(PoisonError::into_inner).extend(sockets);
+    }
+
+    /// A soft stop has been asked for and will come later (`grace`).
+    pub fn announce_stop(&self) {
+        self.process.announce_stop();
+    }
+
+    /// `_getsocks`: sends every listening socket to a newer process. Blocks, a second at most for each message.
     ///
     /// # Errors
     /// When the other side breaks off.
     pub fn send_listeners(&self, stream: std::os::fd::BorrowedFd<'_>) -> io::Result<()> {
         let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
-        crate::bind::send_sockets(stream, &sockets.iter().collect::<Vec<_>>())
+        let exposed = self.exposed.lock().unwrap_or_else(PoisonError::into_inner);
+        crate::bind::send_sockets(stream, &sockets.iter().chain(exposed.iter()).collect::<Vec<_>>())
     }
 
     /// Ends all streams (log state `K`) and then the threads.
@@ -338,6 +343,11 @@ struct ThreadStart {
 
 impl ThreadStart {
     fn run(self) {
+        let own = self.control.world().config.global.cpu_map.get(self.index);
+        if let Some(cpus) = own.filter(|cpus| !cpus.is_empty()) {
+            // HAPROXY: processors that this machine does not have are as if they were not written.
+            let _ = sys::scheduling::set_processors(cpus);
+        }
         let runtime = match local_runtime() {
             Ok(runtime) => runtime,
             Err(error) => {

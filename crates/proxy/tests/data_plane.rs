@@ -97,6 +97,7 @@ impl Proxy {
             socket: OwnedFd::from(socket),
             transport: Transport::Tcp4,
             backlog: 128,
+            threads: haproxy_config::threads::ThreadSet::ALL,
         };
         let (sender, lines) = channel();
         let world = Arc::new(World::new(config, 1));

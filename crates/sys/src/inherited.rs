@@ -41,10 +41,12 @@ pub fn was_open(number: RawFd) -> bool {
 /// # Errors
 /// `EBADF` when it was not open at the start, `EMFILE` and the like.
 pub fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
-    if !OPEN_AT_START.lock().unwrap_or_else(PoisonError::into_inner).contains(&number) {
+    let standard = (0..=2).contains(&number) && is_open(number);
+    if !standard && !OPEN_AT_START.lock().unwrap_or_else(PoisonError::into_inner).contains(&number) {
         return Err(io::Error::from_raw_os_error(libc::EBADF));
     }
-    // SAFETY: it was open before this program opened anything, and nobody has taken (and perhaps closed) it since.
+    // SAFETY: it was open before this program opened anything, and nobody has taken (and perhaps closed) it since; the standard streams
+    // are never closed.
     let fd = unsafe { BorrowedFd::borrow_raw(number) };
     fd.try_clone_to_owned()
 }

@@ -10,6 +10,7 @@ pub mod fd_passing;
 pub mod inherited;
 pub mod limits;
 pub mod messages;
+pub mod namespace;
 pub mod notify;
 pub mod pid_file;
 pub mod privileges;

@@ -34,11 +34,20 @@ pub fn forbid_new_processes() {
     let _ = setrlimit(Resource::RLIMIT_NPROC, 0, 0);
 }
 
-/// Limits the address space, bytes (`-m`).
+/// Limits the memory that the process may allocate, bytes.
 ///
 /// # Errors
 /// The kernel's.
-pub fn set_memory(bytes: u64) -> io::Result<()> {
-    setrlimit(Resource::RLIMIT_AS, bytes, bytes)?;
+pub fn set_data(bytes: u64) -> io::Result<()> {
+    setrlimit(Resource::RLIMIT_DATA, bytes, bytes)?;
     Ok(())
+}
+
+/// What [`set_data`] counts, as it is now; zero where /proc does not tell.
+#[must_use]
+pub fn data_in_use() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmData:"));
+    let kilobytes = line.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kilobytes.unwrap_or(0) * 1024
 }

@@ -50,6 +50,39 @@ pub fn set_user_timeout(socket: BorrowedFd<'_>, milliseconds: i32) -> io::Result
     set(socket, libc::SOL_TCP, libc::TCP_USER_TIMEOUT, milliseconds)
 }
 
+/// Largest segment that is announced to peers (`mss`). A negative size is taken from what the kernel would announce.
+///
+/// # Errors
+/// The kernel's, `EINVAL` for a size that no segment can have.
+pub fn set_max_segment(socket: BorrowedFd<'_>, size: i32) -> io::Result<()> {
+    let size = if size < 0 { get(socket, libc::SOL_TCP, libc::TCP_MAXSEG)? + size } else { size };
+    set(socket, libc::SOL_TCP, libc::TCP_MAXSEG, size)
+}
+
+/// Takes data with a SYN on a listening socket; `queue` is how many such connections may wait for their handshake.
+///
+/// # Errors
+/// The kernel's.
+pub fn set_fast_open(socket: BorrowedFd<'_>, queue: i32) -> io::Result<()> {
+    set(socket, libc::SOL_TCP, libc::TCP_FASTOPEN, queue)
+}
+
+/// Sends the first data with the SYN where a cookie of the peer is known: `connect` returns at once.
+///
+/// # Errors
+/// The kernel's.
+pub fn set_fast_open_connect(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set(socket, libc::SOL_TCP, libc::TCP_FASTOPEN_CONNECT, 1)
+}
+
+/// The port is chosen when the connection is made and not with `bind`, so that ports can be shared by connections to different peers.
+///
+/// # Errors
+/// The kernel's.
+pub fn set_late_port(socket: BorrowedFd<'_>) -> io::Result<()> {
+    set(socket, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
+}
+
 /// Whether `listen` has been called on a socket.
 #[must_use]
 pub fn is_listening(socket: BorrowedFd<'_>) -> bool {

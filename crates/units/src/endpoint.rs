@@ -247,15 +247,13 @@ pub fn parse_endpoint(whole: &str, allowed: Allowed) -> Result<Endpoint, Endpoin
     if let Some(number) = text.strip_prefix("sockpair@") {
         return Ok(Endpoint::SockPair(descriptor(number, whole)?));
     }
-    let path = match (text.strip_prefix("unix@"), text.starts_with('/')) {
-        (Some(path), _) => Some(path),
-        (None, true) => Some(text),
-        _ => None,
-    };
-    if let Some(path) = path {
+    let prefixed = UNIX_PREFIXES.iter().find_map(|(prefix, kind)| Some((text.strip_prefix(prefix)?, *kind)));
+    let path = prefixed.or_else(|| text.starts_with('/').then_some((text, None)));
+    if let Some((path, kind)) = path {
+        let datagram = kind.unwrap_or(datagram);
         check_transport(datagram, allowed, whole)?;
         if path.len() > UNIX_PATH_MAX {
-            return Err(EndpointError::PathTooLong(path.to_owned(), UNIX_PATH_MAX));
+            return Err(EndpointError::PathTooLong(whole.to_owned(), UNIX_PATH_MAX));
         }
         return Ok(Endpoint::Unix(PathBuf::from(path), datagram));
     }
@@ -273,13 +271,10 @@ const INET_PREFIXES: &[(&str, Family, Option<bool>)] = &[
     ("udp6@", Family::V6, Some(true)),
 ];
 
-const UNSUPPORTED: &[(&str, &str)] = &[
-    ("quic4@", "quic4@"),
-    ("quic6@", "quic6@"),
-    ("rhttp@", "rhttp@"),
-    ("uxst@", "uxst@"),
-    ("uxdg@", "uxdg@"),
-];
+const UNIX_PREFIXES: &[(&str, Option<bool>)] =
+    &[("unix@", None), ("uxst@", Some(false)), ("uxdg@", Some(true))];
+
+const UNSUPPORTED: &[(&str, &str)] = &[("quic4@", "quic4@"), ("quic6@", "quic6@"), ("rhttp@", "rhttp@")];
 
 fn check_transport(datagram: bool, allowed: Allowed, whole: &str) -> Result<(), EndpointError> {
     if datagram && !allowed.datagram {

@@ -7,7 +7,7 @@ use super::command::{self, Cx, Run};
 use super::reply::Reply;
 use super::session::{Input, Request, Session, Step};
 use crate::Scope;
-use haproxy_config::runtime::Level;
+use haproxy_config::runtime::{Level, SeverityOutput};
 use proxy::bind::{BoundListener, Transport, receive_connection};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -25,6 +25,8 @@ const STARVED: Duration = Duration::from_millis(100);
 pub struct Allowed {
     /// Level of its connections.
     pub level: Level,
+    /// `severity-output`
+    pub severity: SeverityOutput,
     /// Whether `_getsocks` is answered (`expose-fd listeners`).
     pub expose_listeners: bool,
 }
@@ -137,6 +139,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut session = Session::new(allowed.level, scope.world.config.global.stats_timeout);
+    session.severity = match allowed.severity {
+        SeverityOutput::None => super::reply::SeverityOutput::None,
+        SeverityOutput::Number => super::reply::SeverityOutput::Number,
+        SeverityOutput::String => super::reply::SeverityOutput::Name,
+    };
     let mut input = Input::default();
     let mut buffer = vec![0; 4096];
     let mut ended = false;

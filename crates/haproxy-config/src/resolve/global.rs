@@ -4,7 +4,8 @@ use super::Resolver;
 use crate::cx::Cx;
 use crate::declared::{BindDecl, GlobalDecl, path};
 use crate::runtime::{Bind, Global};
-use config_text::SourceMap;
+use crate::section::threads::CpuMap;
+use crate::threads::{Groups, Shards, ThreadSet};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,8 +22,57 @@ const MAXREWRITE: usize = 1024;
 const MAX_HEADERS: usize = 101;
 const MAXACCEPT: u32 = 4;
 
-/// More threads than CPUs fight for them.
+/// How many threads there are: as written, or one for each usable CPU.
+pub(super) fn threads(global: &GlobalDecl, cx: &Cx<'_>) -> usize {
+    let groups = u32::try_from(global.thread_groups.max(global.thread_group.len()).max(1)).unwrap_or(1);
+    let usable = || cx.host().usable_cpus().min(MAX_DEFAULT_THREADS * groups);
+    let threads = global.nbthread.unwrap_or_else(usable).min(global.thread_hard_limit.unwrap_or(u32::MAX));
+    usize::try_from(threads).unwrap_or(1).max(1)
+}
+
+/// `thread-hard-limit` against `nbthread`.
+pub(super) fn warn_hard_limit(global: &GlobalDecl, resolver: &mut Resolver<'_, '_>) {
+    if let (Some(threads), Some(limit)) = (*global.nbthread, global.thread_hard_limit)
+        && threads > limit
+    {
+        resolver.warn(format!(
+            "nbthread forced to a higher value ({threads}) than the configured thread-hard-limit ({limit}), enforcing the limit. Please fix either value to remove this warning."
+        ));
+    }
+}
+
+/// The processors of every thread (`cpu-map`); empty for a thread that is not bound.
+fn processors(global: &GlobalDecl, groups: &Groups) -> Vec<Vec<usize>> {
+    let mut map = vec![Vec::new(); groups.all().len()];
+    for (group, number, cpus) in global.cpu_map.iter().flat_map(CpuMap::bindings) {
+        let thread = group.checked_sub(1).and_then(|group| groups.thread(group, number));
+        if let Some(slot) = thread.and_then(|thread| map.get_mut(thread)) {
+            *slot = cpus;
+        }
+    }
+    map
+}
+
+/// Threads that fight for CPUs.
 pub(super) fn warn_threads(global: &GlobalDecl, resolver: &mut Resolver<'_, '_>) {
+    let map = processors(global, &resolver.groups);
+    let bound = map.iter().filter(|cpus| !cpus.is_empty()).count();
+    let first = |is_bound: bool| map.iter().position(|cpus| cpus.is_empty() != is_bound);
+    if let (Some(first_bound), Some(first_free)) = (first(true), first(false)) {
+        resolver.warn(format!(
+            "Found {bound} thread(s) mapped to a CPU and {} thread(s) not mapped to any CPU. This will result in some threads being randomly assigned to the same CPU, which will occasionally cause severe performance degradation. First thread bound is {first_bound} and first thread not bound is {first_free}. Please either bind all threads or none (maybe some cpu-map directives are missing?).",
+            map.len() - bound
+        ));
+    } else if bound > 0 {
+        let cpus: BTreeSet<usize> = map.iter().flatten().copied().collect();
+        if cpus.len() < bound {
+            resolver.warn(format!(
+                "This configuration binds {bound} threads to a total of {} CPUs via cpu-map directives. This means that some threads will compete for the same CPU, which will cause severe performance degradation. Please fix either the 'cpu-map' directives or set the global 'nbthread' value accordingly.",
+                cpus.len()
+            ));
+        }
+        return;
+    }
     let cpus = resolver.cx.host().usable_cpus();
     if let Some(threads) = global.nbthread.filter(|n| *n > cpus) {
         resolver.warn(format!(
@@ -32,8 +82,15 @@ pub(super) fn warn_threads(global: &GlobalDecl, resolver: &mut Resolver<'_, '_>)
 }
 
 /// The section as it runs.
-pub(super) fn build(mut decl: GlobalDecl, cx: &Cx<'_>, sources: &SourceMap, program: &str) -> Global {
-    let stats_sockets = listeners(std::mem::take(&mut decl.stats_sockets), sources);
+pub(super) fn build(
+    mut decl: GlobalDecl,
+    stats_sockets: Vec<Bind>,
+    resolver: &mut Resolver<'_, '_>,
+    program: &str,
+) -> Global {
+    let cpu_map = processors(&decl, &resolver.groups);
+    let (groups, sources) = (&resolver.groups, resolver.sources);
+    let cx = &*resolver.cx;
     let bufsize = number(*decl.bufsize, BUFSIZE);
     // HAPROXY: half of a buffer at most is kept for rewriting.
     let maxrewrite = number(*decl.maxrewrite, MAXREWRITE).min(bufsize / 2);
@@ -47,7 +104,15 @@ pub(super) fn build(mut decl: GlobalDecl, cx: &Cx<'_>, sources: &SourceMap, prog
         uid: *decl.uid,
         gid: *decl.gid,
         pidfile: path(&decl.pidfile),
-        nbthread: decl.nbthread.unwrap_or_else(|| cx.host().usable_cpus().min(MAX_DEFAULT_THREADS)).max(1),
+        nbthread: u32::try_from(groups.all().len()).unwrap_or(1),
+        thread_groups: u32::try_from(groups.count()).unwrap_or(1),
+        cpu_map,
+        no_reuse_port: *decl.no_reuse_port,
+        dumpable: *decl.dumpable,
+        fork_wanted: *decl.fork_wanted,
+        setuid_wanted: *decl.setuid_wanted,
+        capabilities: std::mem::take(&mut decl.capabilities),
+        maxpipes: positive(*decl.maxpipes).unwrap_or(0),
         maxconn: positive(*decl.maxconn),
         ulimit_n: decl.ulimit_n.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0),
         fd_hard_limit: decl.fd_hard_limit.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0),
@@ -83,7 +148,9 @@ fn positive(written: Option<i64>) -> Option<u32> {
 }
 
 /// Listeners with their ids: those written, and for the others their position counted from 1.
-pub(super) fn listeners(decls: Vec<BindDecl>, sources: &SourceMap) -> Vec<Bind> {
+/// `whose` is the proxy's title.
+pub(super) fn listeners(decls: Vec<BindDecl>, whose: &str, resolver: &mut Resolver<'_, '_>) -> Vec<Bind> {
+    let sources = resolver.sources;
     let written: BTreeSet<u32> = decls.iter().filter_map(|b| b.id).collect();
     let mut next = 1;
     decls
@@ -96,6 +163,7 @@ pub(super) fn listeners(decls: Vec<BindDecl>, sources: &SourceMap) -> Vec<Bind> 
                 next += 1;
                 next - 1
             });
+            let sockets = sockets(&decl, whose, resolver);
             Bind {
                 id,
                 name: decl.name.map(Arc::from),
@@ -115,7 +183,38 @@ pub(super) fn listeners(decls: Vec<BindDecl>, sources: &SourceMap) -> Vec<Bind> 
                 accept_proxy: decl.accept_proxy,
                 defer_accept: decl.defer_accept,
                 nice: decl.nice,
+                mss: decl.mss,
+                user_timeout: decl.user_timeout,
+                fast_open: decl.fast_open,
+                namespace: decl.namespace,
+                sockets,
+                severity: decl.severity,
             }
         })
         .collect()
+}
+
+/// The threads of each socket that a `bind` line opens for one address.
+fn sockets(decl: &BindDecl, whose: &str, resolver: &mut Resolver<'_, '_>) -> Vec<ThreadSet> {
+    let at = format!("{}:{}", resolver.sources.name(decl.at.file), decl.at.line);
+    let threads = match resolver.groups.select(&decl.threads) {
+        Ok(threads) => threads,
+        Err(text) => {
+            resolver
+                .refuse(format!("{whose}: 'thread' directive {text} in 'bind {}' at [{at}].", decl.written));
+            return Vec::new();
+        }
+    };
+    if !matches!(decl.address, Some(Address::Inet(_))) {
+        if let Some(Shards::Number(count)) = decl.shards
+            && count.min(threads.len()) > 1
+            && matches!(decl.address, Some(Address::Unix(_) | Address::Abns(_)))
+        {
+            resolver.warn(format!(
+                "[{at}]: Disabling sharding for listener in {whose} because SO_REUSEPORT is disabled for unix_stream protocol."
+            ));
+        }
+        return vec![threads];
+    }
+    resolver.groups.shard(&threads, decl.shards.unwrap_or(resolver.default_shards))
 }

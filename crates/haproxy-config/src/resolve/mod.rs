@@ -11,6 +11,7 @@ use crate::cx::Cx;
 use crate::declared::{ProxyDecl, SectionKind};
 use crate::reader::Declarations;
 use crate::runtime::{ProxyIndex, ProxyKind, RuntimeConfig};
+use crate::threads::{Groups, Shards};
 use config_text::{Place, Severity, SourceMap, Span};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,6 +21,10 @@ pub(crate) struct Resolver<'r, 'a> {
     pub(crate) cx: &'r mut Cx<'a>,
     pub(crate) sources: &'r SourceMap,
     pub(crate) fatal: bool,
+    /// The threads and their groups.
+    pub(crate) groups: Groups,
+    /// `tune.listener.default-shards`
+    pub(crate) default_shards: Shards,
 }
 
 impl Resolver<'_, '_> {
@@ -48,10 +53,26 @@ pub(crate) fn resolve(
     program: &str,
 ) -> Option<RuntimeConfig> {
     let Declarations { global, proxies, .. } = declarations;
-    let mut resolver = Resolver { cx, sources, fatal: false };
+    let threads = global::threads(&global, cx);
+    let wanted = global.thread_groups;
+    let (groups, problem) = match Groups::assign(threads, wanted, &global.thread_group) {
+        Ok(groups) => (groups, None),
+        Err(text) => (Groups::assign(1, 1, &[]).ok()?, Some(text)),
+    };
+    let default_shards = global.default_shards;
+    let mut resolver = Resolver { cx, sources, fatal: false, groups, default_shards };
+    if let Some(text) = problem {
+        resolver.refuse(text);
+        resolver.refuse("Fatal errors found in configuration.".to_owned());
+        return None;
+    }
+    global::warn_hard_limit(&global, &mut resolver);
     let ids = proxy_ids(proxies.iter().map(|d| &d.proxy), !global.stats_sockets.is_empty());
     let index = names::Index::new(proxies.iter().map(|d| &d.proxy));
     let global_log = global.log.clone();
+    let mut global = global;
+    let stats_sockets =
+        global::listeners(std::mem::take(&mut global.stats_sockets), "frontend 'GLOBAL'", &mut resolver);
     let mut built = Vec::with_capacity(proxies.len());
     let mut decls = Vec::with_capacity(proxies.len());
     for (number, (mut declared, id)) in proxies.into_iter().zip(ids).enumerate() {
@@ -73,7 +94,7 @@ pub(crate) fn resolve(
         resolver.refuse("Failed to initialize server(s) addr.".to_owned());
         return None;
     }
-    let global = global::build(global, resolver.cx, sources, program);
+    let global = global::build(global, stats_sockets, &mut resolver, program);
     Some(RuntimeConfig { global, proxies: built.into_iter().map(Arc::new).collect() })
 }
 

@@ -87,7 +87,7 @@ pub(super) fn build(
         description: (*proxy.description).clone(),
         mode: *proxy.mode,
         binds: if proxy.kind.has_frontend() {
-            global::listeners(std::mem::take(&mut proxy.binds), resolver.sources)
+            global::listeners(std::mem::take(&mut proxy.binds), &proxy.title(), resolver)
         } else {
             Vec::new()
         },

@@ -4,12 +4,16 @@ use crate::cx::{Cx, Line, Outcome, Refusal};
 use crate::declared::{BindDecl, ProxyDecl, UnixBind};
 use crate::known;
 use crate::registry::{self, Row, Sections, Set, Since, row};
-use crate::runtime::Level;
-use config_text::Word;
+use crate::runtime::{Level, SeverityOutput};
+use crate::threads::{MAX_THREADS, Shards, parse_threads};
 use config_text::spelling::nearest;
+use config_text::{Place, Severity, Word};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
-use units::{Address, Allowed, Endpoint, Family, HostPart, Ports, lenient_int, parse_endpoint};
+use units::{
+    Address, Allowed, DelayError, Endpoint, Family, HostPart, Ports, Unit, lenient_int, parse_delay,
+    parse_endpoint,
+};
 
 /// Why the words after an address are refused.
 pub(crate) enum OptionProblem {
@@ -182,8 +186,10 @@ fn number(line: &Line<'_>) -> Result<i64, Refusal> {
 fn unsigned(line: &Line<'_>) -> Result<u32, Refusal> {
     let name = line.name();
     let number = number(line)?;
-    u32::try_from(number)
-        .map_err(|_| Refusal::fatal(format!("'{name}' : invalid value {number}, must be > 0")))
+    u32::try_from(number).map_err(|_| {
+        let least = if name == "maxconn" { ">= 0" } else { "> 0" };
+        Refusal::fatal(format!("'{name}' : invalid value {number}, must be {least}"))
+    })
 }
 
 fn id(bind: &mut BindDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
@@ -303,12 +309,94 @@ fn nice(bind: &mut BindDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     }
 }
 
-fn severity_output(_: &mut BindDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
-    match line.arg(0).as_str() {
-        "none" => Ok(()),
-        "number" | "string" => Err(Refusal::not_built("severity-output")),
-        _ => Err(Refusal::fatal("'severity-output' parameter expects either 'none', 'number' or 'string'")),
+fn severity_output(bind: &mut BindDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    bind.severity = match value(line, "severity format")?.as_str() {
+        "none" => SeverityOutput::None,
+        "number" => SeverityOutput::Number,
+        "string" => SeverityOutput::String,
+        other => {
+            return Err(Refusal::fatal(format!(
+                "'severity-output' only supports 'none', 'number', and 'string' (got '{other}')"
+            )));
+        }
+    };
+    Ok(())
+}
+
+fn mss(bind: &mut BindDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    let size = lenient_int(&value(line, "MSS value")?);
+    match i32::try_from(size) {
+        Ok(size) if (1..=65535).contains(&size.unsigned_abs()) => {
+            bind.mss = Some(size);
+            Ok(())
+        }
+        _ => Err(Refusal::fatal("'mss' : expects an MSS with and absolute value between 1 and 65535")),
     }
+}
+
+/// `tcp-ut`, ms; none is the kernel's.
+pub(super) fn user_timeout(line: &Line<'_>) -> Result<Option<u32>, Refusal> {
+    let text = value(line, "TCP User Timeout value")?;
+    let delay = parse_delay(&text, Unit::Milliseconds).map_err(|e| match e {
+        DelayError::Overflow => Refusal::fatal(format!(
+            "timer overflow in argument '{text}' to 'tcp-ut' (maximum value is 2147483647 ms or ~24.8 days)"
+        )),
+        DelayError::Unexpected(_) => Refusal::fatal("'tcp-ut' : expects a positive delay in milliseconds"),
+    })?;
+    Ok(u32::try_from(delay.as_millis()).ok().filter(|ms| *ms > 0))
+}
+
+fn tcp_ut(bind: &mut BindDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    bind.user_timeout = user_timeout(line)?;
+    Ok(())
+}
+
+fn tfo(bind: &mut BindDecl, _: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    bind.fast_open = true;
+    Ok(())
+}
+
+fn namespace(bind: &mut BindDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    let name = value(line, "namespace id")?;
+    if !cx.host().has_namespace(&name) {
+        let text = format!("Cannot open namespace '{name}'.");
+        cx.tell(Severity::Alert, "no-namespace", Place::None, None, text);
+        return Err(Refusal::fatal("error encountered while processing 'namespace'."));
+    }
+    bind.namespace = Some(name);
+    Ok(())
+}
+
+fn thread(bind: &mut BindDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    bind.threads.extend(parse_threads(&line.arg(0)).map_err(|text| Refusal::fatal(format!("{text}.")))?);
+    Ok(())
+}
+
+fn process(_: &mut BindDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    Err(Refusal::fatal(format!(
+        "'process {}' on 'bind' lines is not supported anymore, please use 'thread' instead.",
+        line.arg(0)
+    )))
+}
+
+fn shards(bind: &mut BindDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    let text = value(line, "value")?;
+    bind.shards = Some(match text.as_str() {
+        "by-thread" => Shards::ByThread,
+        "by-group" => Shards::ByGroup,
+        _ => {
+            let number = lenient_int(&text);
+            match usize::try_from(number) {
+                Ok(count) if (1..=MAX_THREADS).contains(&count) => Shards::Number(count),
+                _ => {
+                    return Err(Refusal::fatal(format!(
+                        "'shards' : invalid value {number}, allowed range is 1..{MAX_THREADS} or 'by-thread'"
+                    )));
+                }
+            }
+        }
+    });
+    Ok(())
 }
 
 fn accept_proxy(bind: &mut BindDecl, _: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
@@ -368,8 +456,11 @@ pub(crate) const KEYWORDS: &[Row<BindDecl>] = &[
     row("level", F, Since(1, 4), "<level>", Set::Custom(level), "What a stats socket may do."),
     row("maxconn", F, Since(1, 5), "<maxconn>", Set::Custom(maxconn), "Most connections of the listener."),
     row("mode", F, Since(1, 3), "<mode>", Set::Custom(mode), "Access mode of a Unix socket."),
+    row("mss", F, Since(1, 3), "<maxseg>", Set::Custom(mss), "Largest TCP segment."),
     row("name", F, Since(1, 4), "<name>", Set::Custom(name), "The listener's name."),
+    row("namespace", F, Since(1, 6), "<name>", Set::Custom(namespace), "Network namespace to listen in."),
     row("nice", F, Since(1, 5), "<nice>", Set::Custom(nice), "Priority of the listener's connections."),
+    row("process", F, Since(1, 5), "<set>", Set::Custom(process), "Gone: `thread`."),
     row(
         "severity-output",
         F,
@@ -378,6 +469,10 @@ pub(crate) const KEYWORDS: &[Row<BindDecl>] = &[
         Set::Custom(severity_output),
         "Severity in a stats socket's replies.",
     ),
+    row("shards", F, Since(2, 5), "<number>", Set::Custom(shards), "Sockets of the address."),
+    row("tcp-ut", F, Since(1, 5), "<delay>", Set::Custom(tcp_ut), "Time for the peer to acknowledge data."),
+    row("tfo", F, Since(1, 5), "", Set::Custom(tfo), "TCP fast open."),
+    row("thread", F, Since(2, 3), "<set>", Set::Custom(thread), "Threads that accept."),
     row(
         "transparent",
         F,

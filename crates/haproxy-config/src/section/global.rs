@@ -116,6 +116,10 @@ fn ulimit_n(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcom
     once(line, cx, &mut global.ulimit_n)
 }
 
+fn maxpipes(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    once(line, cx, &mut global.maxpipes)
+}
+
 fn fd_hard_limit(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     once(line, cx, &mut global.fd_hard_limit)
 }
@@ -300,6 +304,14 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         "Tag in the syslog header.",
     ),
     row("maxconn", G, Since(1, 1), "<number>", Set::Custom(maxconn), "Most connections of the process."),
+    row(
+        "maxpipes",
+        G,
+        Since(1, 3),
+        "<number>",
+        Set::Custom(maxpipes),
+        "Pipes for splicing: descriptors are counted for them.",
+    ),
     row("node", G, Since(1, 4), "<name>", Set::Custom(node), "Name of the node, shown in the statistics."),
     row("pidfile", G, Since(1, 1), "<file>", Set::Custom(pidfile), "Where the process id is written."),
     row("uid", G, Since(1, 1), "<number>", Set::Custom(uid), "User id of the process after the start."),

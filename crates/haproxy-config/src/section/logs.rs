@@ -63,10 +63,6 @@ pub(crate) fn parse_target(
         Wrong::NotBuilt(what) => Refusal::not_built(&format!("log {what}")),
         Wrong::Text(text) => refuse(text),
     })?;
-    if line.arg(at) == "sample" {
-        target.sample = Some(sample(&line.arg(at + 1)).map_err(refuse)?);
-        at += 2;
-    }
     if line.arg(at) == "len" {
         let text = line.arg(at + 1);
         let len = lenient_int(&text);
@@ -84,7 +80,7 @@ pub(crate) fn parse_target(
         target.format = *format;
         at += 2;
     }
-    if line.arg(at) == "sample" && target.sample.is_none() {
+    if line.arg(at) == "sample" {
         target.sample = Some(sample(&line.arg(at + 1)).map_err(refuse)?);
         at += 2;
     }

@@ -19,6 +19,7 @@ pub(crate) mod server_check;
 pub(crate) mod ssl_defaults;
 pub(crate) mod stats;
 pub(crate) mod stats_socket;
+pub(crate) mod threads;
 pub(crate) mod timeouts;
 pub(crate) mod tune;
 

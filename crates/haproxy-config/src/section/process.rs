@@ -25,6 +25,38 @@ fn zero_warning(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Ou
     bare(line, cx, &mut global.zero_warning)
 }
 
+fn set_dumpable(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    bare(line, cx, &mut global.dumpable)
+}
+
+fn insecure_fork_wanted(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    bare(line, cx, &mut global.fork_wanted)
+}
+
+fn insecure_setuid_wanted(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    bare(line, cx, &mut global.setuid_wanted)
+}
+
+/// Capabilities that the process may keep when it changes its user, with the kernel's numbers.
+const CAPABILITIES: &[(&str, u8)] =
+    &[("cap_net_raw", 13), ("cap_net_admin", 12), ("cap_net_bind_service", 10), ("cap_sys_admin", 21)];
+
+fn setcap(global: &mut GlobalDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    line.at_most(1)?;
+    let supported = "Supported ones are: cap_net_raw, cap_net_admin, cap_net_bind_service and cap_sys_admin.";
+    let text = line.arg(0);
+    if text.is_empty() {
+        return Err(Refusal::fatal(format!("'setcap' : missing capability name(s).  {supported}")));
+    }
+    for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        let Some((_, number)) = CAPABILITIES.iter().find(|(known, _)| *known == name) else {
+            return Err(Refusal::fatal(format!("'setcap' : unsupported capability '{name}'.  {supported}")));
+        };
+        global.capabilities.push(*number);
+    }
+    Ok(())
+}
+
 fn strict_limits(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     bare(line, cx, &mut global.strict_limits)
 }
@@ -33,7 +65,7 @@ fn master_worker(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> O
     line.at_most(1)?;
     match line.arg(0).as_str() {
         "" => {}
-        "no-exit-on-failure" => return Err(Refusal::not_built("master-worker no-exit-on-failure")),
+        "no-exit-on-failure" => global.no_exit_on_failure.set(true, line.span, cx.section),
         _ => return Err(Refusal::fatal("'master-worker' only supports 'no-exit-on-failure' option.")),
     }
     global.master_worker.set(true, line.span, cx.section);
@@ -75,21 +107,6 @@ fn nbthread(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcom
         _ => {
             Err(Refusal::fatal(format!("'nbthread' value must be between 1 and {MAX_THREADS} (was {count})")))
         }
-    }
-}
-
-fn thread_groups(_: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
-    line.at_most(1)?;
-    let text = line.arg(0);
-    match text.parse::<u32>() {
-        Ok(1) => {
-            cx.notice(line.span, "'thread-groups' is accepted but has no effect in haproxy-rs.");
-            Ok(())
-        }
-        Ok(_) => Err(Refusal::not_built("thread-groups")),
-        Err(_) => Err(Refusal::fatal(format!(
-            "'thread-groups' passed a missing or unparsable integer value in '{text}'"
-        ))),
     }
 }
 
@@ -153,6 +170,22 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         "Most time of a soft stop.",
     ),
     row(
+        "insecure-fork-wanted",
+        G,
+        Since(2, 2),
+        "",
+        Set::Custom(insecure_fork_wanted),
+        "Lets the worker start processes.",
+    ),
+    row(
+        "insecure-setuid-wanted",
+        G,
+        Since(2, 2),
+        "",
+        Set::Custom(insecure_setuid_wanted),
+        "Lets what the worker starts gain privileges.",
+    ),
+    row(
         "master-worker",
         G,
         Since(1, 8),
@@ -170,6 +203,8 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
     ),
     row("nbthread", G, Since(1, 8), "<number>", Set::Custom(nbthread), "Number of worker threads."),
     row("no-memory-trimming", G, Since(2, 6), "", Set::Tuning(0), "Memory trimming of the reference."),
+    row("noreuseport", G, Since(1, 6), "", Set::Flag(|g| &mut g.no_reuse_port), "No SO_REUSEPORT."),
+    row("nosplice", G, Since(1, 3), "", Set::Tuning(0), "No splicing; there is none."),
     row("numa-cpu-mapping", G, Since(2, 4), "", Set::Tuning(0), "NUMA placement of the reference."),
     row("prealloc-fd", G, Since(2, 7), "", Set::Tuning(0), "Early growth of the descriptor table."),
     row(
@@ -181,6 +216,15 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         "Task profiling of the reference.",
     ),
     row("quiet", G, Since(1, 1), "", Set::Custom(quiet), "No messages at the start."),
+    row("set-dumpable", G, Since(1, 9), "", Set::Custom(set_dumpable), "Lets the process leave core files."),
+    row(
+        "setcap",
+        G,
+        Since(2, 9),
+        "<name>[,<name>...]",
+        Set::Custom(setcap),
+        "Capabilities that are kept when the user changes.",
+    ),
     row(
         "spread-checks",
         G,
@@ -190,6 +234,5 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         "Randomness of check intervals.",
     ),
     row("strict-limits", G, Since(2, 1), "", Set::Custom(strict_limits), "Fails when a limit cannot be set."),
-    row("thread-groups", G, Since(2, 6), "<number>", Set::Custom(thread_groups), "Number of thread groups."),
     row("zero-warning", G, Since(2, 4), "", Set::Custom(zero_warning), "Refuses to start with warnings."),
 ];

@@ -5,6 +5,7 @@ use crate::cx::{Cx, Line, Outcome, Refusal};
 use crate::declared::GlobalDecl;
 use crate::registry::{Row, Sections, Set, Since, row};
 use crate::setting::Setting;
+use crate::threads::Shards;
 use units::{lenient_int, parse_size};
 
 fn value(line: &Line<'_>) -> Result<String, Refusal> {
@@ -48,6 +49,34 @@ fn maxhdr(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome 
         return Err(Refusal::fatal("'tune.http.maxhdr' expects a numeric value between 1 and 32767"));
     }
     global.max_headers.set(Some(number), line.span, cx.section);
+    Ok(())
+}
+
+fn default_shards(global: &mut GlobalDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    line.at_most(1)?;
+    global.default_shards = match line.arg(0).as_str() {
+        "by-process" => Shards::ByProcess,
+        "by-group" => Shards::ByGroup,
+        "by-thread" => Shards::ByThread,
+        other => {
+            return Err(Refusal::fatal(format!(
+                "'tune.listener.default-shards' expects either 'by-process', 'by-group', or 'by-thread' but got '{other}'."
+            )));
+        }
+    };
+    Ok(())
+}
+
+fn multi_queue(_: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    line.at_most(1)?;
+    let text = line.arg(0);
+    if !["on", "fair", "off"].contains(&text.as_str()) {
+        return Err(Refusal::fatal(format!(
+            "'tune.listener.multi-queue' expects either 'on', 'fair', or 'off' but got '{text}'."
+        )));
+    }
+    // The thread that accepts a connection keeps it here.
+    cx.notice(line.span, "'tune.listener.multi-queue' is accepted but has no effect in haproxy-rs.");
     Ok(())
 }
 
@@ -117,18 +146,18 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
     row(
         "tune.listener.default-shards",
         G,
-        Since(2, 6),
+        Since(2, 8),
         "{ by-process | by-thread | by-group }",
-        Set::Tuning(1),
-        "Listeners a thread.",
+        Set::Custom(default_shards),
+        "Sockets of a bind line's address.",
     ),
     row(
         "tune.listener.multi-queue",
         G,
-        Since(2, 4),
+        Since(2, 0),
         "{ on | fair | off }",
-        Set::Tuning(1),
-        "How threads share accepted connections.",
+        Set::Custom(multi_queue),
+        "Who gets an accepted connection in the reference.",
     ),
     row(
         "tune.maxaccept",

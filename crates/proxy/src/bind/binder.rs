@@ -2,6 +2,7 @@
 
 use super::{BoundListener, Inherited, Owner, Transport, inet, unix};
 use haproxy_config::runtime::{Bind, ProxyIndex, ProxyKind, RuntimeConfig};
+use haproxy_config::threads::ThreadSet;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use units::Address;
@@ -52,6 +53,7 @@ struct Wanted {
     owner: Owner,
     bind: Bind,
     backlog: i32,
+    threads: ThreadSet,
     /// `frontend web`, `proxy stats`, `frontend GLOBAL`.
     whose: String,
 }
@@ -65,7 +67,7 @@ impl Binder {
         for (index, bind) in config.global.stats_sockets.iter().enumerate() {
             let backlog = first_set(&[bind.backlog, bind.maxconn, config.global.stats_maxconn]);
             let whose = "frontend GLOBAL".to_owned();
-            waiting.push(Wanted { owner: Owner::Stats(index), bind: bind.clone(), backlog, whose });
+            push_shards(&mut waiting, Owner::Stats(index), bind, backlog, &whose, reuse_port);
         }
         for (proxy, at) in config.proxies.iter().zip(0u32..) {
             if proxy.disabled || !proxy.is_frontend() {
@@ -76,7 +78,7 @@ impl Binder {
                 let backlog = first_set(&[bind.backlog, proxy.backlog, bind.maxconn, proxy.maxconn, maxconn]);
                 let owner = Owner::Frontend(ProxyIndex(at), index);
                 let whose = format!("{kind} {}", proxy.name);
-                waiting.push(Wanted { owner, bind: bind.clone(), backlog, whose });
+                push_shards(&mut waiting, owner, bind, backlog, &whose, reuse_port);
             }
         }
         // HAPROXY: protocols one after the other, IPv6 first; within one, stats sockets and then proxies as they are declared.
@@ -143,8 +145,13 @@ impl Wanted {
         inherited: &mut Inherited,
         reuse_port: bool,
     ) -> Result<(BoundListener, Option<String>), Failure> {
-        let listener =
-            |socket, transport, backlog| BoundListener { owner: self.owner, socket, transport, backlog };
+        let listener = |socket, transport, backlog| BoundListener {
+            owner: self.owner,
+            socket,
+            transport,
+            backlog,
+            threads: self.threads,
+        };
         let backlog = self.backlog.max(1);
         match &self.bind.address {
             Address::Inet(address) => {
@@ -153,8 +160,8 @@ impl Wanted {
                     Some(socket) => (socket, None),
                     None => inet::open(address, &self.bind, reuse_port)?,
                 };
-                inet::listen(socket.as_fd(), address, &self.bind, backlog)?;
-                Ok((listener(socket, transport, backlog), warning))
+                let late = inet::listen(socket.as_fd(), address, &self.bind, backlog)?;
+                Ok((listener(socket, transport, backlog), warning.or(late)))
             }
             Address::Unix(path) => {
                 let socket = match inherited.take_unix(path) {
@@ -187,6 +194,26 @@ impl Wanted {
         let (file, line) = &self.bind.declared_at;
         format!("Binding [{file}:{line}] for {}: {text}.", self.whose)
     }
+}
+
+/// One entry for each socket of a `bind` line's address. Without SO_REUSEPORT there can only be one.
+fn push_shards(
+    waiting: &mut Vec<Wanted>,
+    owner: Owner,
+    bind: &Bind,
+    backlog: i32,
+    whose: &str,
+    reuse_port: bool,
+) {
+    let one = [bind.sockets.iter().flat_map(ThreadSet::iter).collect::<ThreadSet>()];
+    let shards = if reuse_port { bind.sockets.as_slice() } else { &one };
+    waiting.extend(shards.iter().map(|threads| Wanted {
+        owner,
+        bind: bind.clone(),
+        backlog,
+        threads: *threads,
+        whose: whose.to_owned(),
+    }));
 }
 
 fn protocol_rank(address: &Address) -> u8 {

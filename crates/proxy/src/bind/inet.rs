@@ -17,8 +17,12 @@ pub(super) fn open(
 ) -> Result<(OwnedFd, Option<String>), Failure> {
     let fail = |what: &str, error: &io::Error| failure(address, what, error);
     let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
-    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))
-        .map_err(|e| fail("cannot create receiving socket", &e))?;
+    let make = || Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP));
+    let socket = match &bind.namespace {
+        Some(name) => sys::namespace::inside(name, make),
+        None => make(),
+    }
+    .map_err(|e| fail("cannot create receiving socket", &e))?;
     socket.set_reuse_address(true).map_err(|e| fail("cannot bind socket", &e))?;
     if reuse_port {
         // An old kernel without it only loses the overlap with an older process.
@@ -44,18 +48,34 @@ pub(super) fn open(
     Ok((socket.into(), warning))
 }
 
-/// Sets what a listening socket hands down to its connections, and listens.
+/// Sets what a listening socket hands down to its connections, and listens. The text is a warning about an option that could not be
+/// set.
 pub(super) fn listen(
     socket: BorrowedFd<'_>,
     address: &SocketAddr,
     bind: &Bind,
     backlog: i32,
-) -> Result<(), Failure> {
+) -> Result<Option<String>, Failure> {
+    let mut refused = Vec::new();
+    if let Some(size) = bind.mss
+        && socket_options::set_max_segment(socket, size).is_err()
+    {
+        refused.push("cannot set MSS");
+    }
+    if let Some(ms) = bind.user_timeout {
+        let ms = i32::try_from(ms).unwrap_or(i32::MAX);
+        if socket_options::set_user_timeout(socket, ms).is_err() {
+            refused.push("cannot set TCP User Timeout");
+        }
+    }
     // HAPROXY: the seconds are 1 whatever the wait; the kernel rounds to its retransmission steps.
     let _ = socket_options::set_defer_accept(socket, i32::from(bind.defer_accept));
     socket_options::listen(socket, backlog).map_err(|e| failure(address, "cannot listen to socket", &e))?;
+    if bind.fast_open && socket_options::set_fast_open(socket, backlog).is_err() {
+        refused.push("cannot enable TCP_FASTOPEN");
+    }
     let _ = socket_options::set_quick_ack(socket, false);
-    Ok(())
+    Ok((!refused.is_empty()).then(|| text(address, &refused.join(", "))))
 }
 
 fn failure(address: &SocketAddr, what: &str, error: &io::Error) -> Failure {

@@ -11,6 +11,7 @@ mod transfer;
 mod unix;
 
 use haproxy_config::runtime::{ProxyIndex, RuntimeConfig};
+use haproxy_config::threads::ThreadSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -42,6 +43,8 @@ pub struct BoundListener {
     pub transport: Transport,
     /// The backlog that it was given; 0 for a socket that came as `fd@N`, which somebody else may listen on as well.
     pub backlog: i32,
+    /// The threads that accept on it.
+    pub threads: ThreadSet,
 }
 
 /// How connections come out of a [`BoundListener`].
@@ -90,8 +93,8 @@ impl BoundListener {
     /// # Errors
     /// `EMFILE` and the like.
     pub fn try_clone(&self) -> io::Result<Self> {
-        let Self { owner, transport, backlog, .. } = *self;
-        Ok(Self { owner, socket: self.socket.try_clone()?, transport, backlog })
+        let Self { owner, transport, backlog, threads, .. } = *self;
+        Ok(Self { owner, socket: self.socket.try_clone()?, transport, backlog, threads })
     }
 }
 

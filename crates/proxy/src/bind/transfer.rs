@@ -180,6 +180,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::super::{Owner, Transport};
     use super::*;
+    use haproxy_config::threads::ThreadSet;
     use std::net::TcpListener;
 
     fn listeners(count: usize) -> Vec<BoundListener> {
@@ -189,6 +190,7 @@ mod tests {
                 socket: TcpListener::bind("127.0.0.1:0").unwrap().into(),
                 transport: Transport::Tcp4,
                 backlog: 5,
+                threads: ThreadSet::ALL,
             })
             .collect()
     }

@@ -47,6 +47,9 @@ fn parse(args: &mut Args<'_>, cx: &mut ParseCx<'_>) -> Parsed {
             let Some(length) = usize::try_from(number).ok().filter(|&n| n > 0) else {
                 return Err("length must be > 0".to_owned());
             };
+            if !cx.frontend && !cx.defaults {
+                return Err(format!("proxy '{}' has no frontend capability", cx.proxy));
+            }
             args.at += 2;
             let slot = cx.captures.request.len();
             cx.captures.request.push((Vec::new(), length));
@@ -66,8 +69,11 @@ fn parse(args: &mut Args<'_>, cx: &mut ParseCx<'_>) -> Parsed {
 }
 
 fn parse_tcp(args: &mut Args<'_>, cx: &mut ParseCx<'_>) -> Parsed {
-    let expr = args.expr(cx)?;
     let prefix = format!("'{} capture'", args.kind.name());
+    if !cx.frontend && !cx.defaults {
+        return Err(format!("{prefix} : proxy '{}' has no frontend capability", cx.proxy));
+    }
+    let expr = args.expr(cx)?;
     if args.peek(0) != b"len" {
         return Err(format!("{prefix} : a positive 'len' argument is mandatory"));
     }

@@ -63,6 +63,16 @@ fn parse_timeout(args: &mut Args<'_>, cx: &mut ParseCx<'_>) -> Parsed {
         b"tunnel" => Which::Tunnel,
         _ => return Err(format!("'set-timeout' rule supports 'server'/'tunnel'/'client' (got '{name}')")),
     };
+    // A defaults section is for proxies that are not known yet.
+    let capable = match which {
+        Which::Client => (cx.frontend, "frontend"),
+        Which::Server | Which::Tunnel => (cx.backend, "backend"),
+    };
+    if let (false, side) = capable
+        && !cx.defaults
+    {
+        return Err(format!("'{}' has no {side} capability", cx.proxy));
+    }
     let text = args.shown(0);
     let value = match units::parse_delay(&text, Unit::Milliseconds) {
         Ok(delay) => {
