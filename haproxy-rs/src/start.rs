@@ -99,6 +99,15 @@ fn prepare(
     if !descriptors::raise(&mut limits, at_start, config.global.strict_limits, executable) {
         return None;
     }
+    if needs_privileges(&config) {
+        messages::alert(format!(
+            "[{executable}.main()] Some configuration options require full privileges, so global.uid cannot be changed."
+        ));
+        messages::alert(format!(
+            "[{executable}.main()] Alternately, if your system supports Linux capabilities, you may also consider using 'setcap cap_net_raw', 'setcap cap_net_admin' or 'setcap cap_sys_admin' in the 'global' section."
+        ));
+        return None;
+    }
     let listens = !config.global.stats_sockets.is_empty()
         || config.proxies.iter().any(|p| !p.disabled && p.is_frontend() && !p.binds.is_empty());
     if !listens && !master_worker {
@@ -154,6 +163,24 @@ fn worker_environment(
     }
     environment
 }
+
+/// Whether connections to servers will need rights that a change of user takes away.
+fn needs_privileges(config: &RuntimeConfig) -> bool {
+    let global = &config.global;
+    let has = |any: &[u8]| any.iter().any(|number| global.capabilities.contains(number));
+    let mut servers = config.proxies.iter().filter(|proxy| !proxy.disabled).flat_map(|proxy| &proxy.servers);
+    global.uid.is_some_and(|uid| uid > 0)
+        && servers.any(|server| {
+            let foreign = server.source_options.usesrc.is_some() || server.source_options.interface.is_some();
+            foreign && !has(&[CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_ADMIN])
+                || server.namespace.is_some() && !has(&[CAP_SYS_ADMIN])
+        })
+}
+
+/// The kernel's numbers.
+const CAP_NET_ADMIN: u8 = 12;
+const CAP_NET_RAW: u8 = 13;
+const CAP_SYS_ADMIN: u8 = 21;
 
 /// Who is to be replaced: those of `-sf` and `-st`, or after a reload the workers.
 fn old_processes(invocation: &Invocation, again: Option<&State>) -> OldProcesses {

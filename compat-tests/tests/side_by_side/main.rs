@@ -9,4 +9,5 @@ mod config_check;
 mod origin;
 mod probes;
 mod processes;
+mod sources;
 mod subject;

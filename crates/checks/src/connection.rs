@@ -1,8 +1,10 @@
 //! The connection of a check. It closes with a reset, as the reference's does: no state stays behind on either side.
 
+use haproxy_config::runtime::Server;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd as _;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::SocketAddr as UnixAddress;
 use std::time::Duration;
@@ -25,19 +27,26 @@ pub(crate) enum Connection {
 }
 
 impl Connection {
-    /// Connects, from `source` if there is one.
+    /// Connects, from where the server's connections come.
     ///
     /// # Errors
     /// The system's.
-    pub(crate) async fn open(target: &Address, source: Option<SocketAddr>, linger: bool) -> io::Result<Self> {
+    pub(crate) async fn open(target: &Address, server: &Server, linger: bool) -> io::Result<Self> {
         match target {
             Address::Inet(address) => {
-                let socket = Socket::new(Domain::for_address(*address), Type::STREAM, Some(Protocol::TCP))?;
+                let make = || Socket::new(Domain::for_address(*address), Type::STREAM, Some(Protocol::TCP));
+                let socket = match &server.namespace {
+                    Some(name) => sys::namespace::inside(name, make)?,
+                    None => make()?,
+                };
                 socket.set_nonblocking(true)?;
                 socket.set_tcp_nodelay(true)?;
                 // Without the quick acknowledgement a bare connection check is three packets.
                 socket.set_tcp_quickack(false)?;
-                if let Some(source) = source {
+                if let Some(interface) = &server.source_options.interface {
+                    socket.bind_device(Some(interface.as_bytes()))?;
+                }
+                if let Some(source) = server.source {
                     socket.set_reuse_address(true)?;
                     socket.bind(&source.into())?;
                 }
@@ -51,7 +60,13 @@ impl Connection {
                 stream.set_nonblocking(true)?;
                 Ok(Self::Unix(UnixStream::from_std(stream)?))
             }
-            Address::Fd(_) | Address::SockPair(_) => Err(io::ErrorKind::Unsupported.into()),
+            Address::SockPair(number) => {
+                let pair = sys::inherited::duplicate(*number)?;
+                let stream = proxy::bind::pass_connection(pair.as_fd())?;
+                stream.set_nonblocking(true)?;
+                Ok(Self::Unix(UnixStream::from_std(stream)?))
+            }
+            Address::Fd(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 

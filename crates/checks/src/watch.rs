@@ -104,7 +104,7 @@ impl Watch {
     async fn connect(&self, step: &Connect) -> std::io::Result<Connection> {
         let server = &self.server.config;
         let target = self.target(step);
-        let mut connection = Connection::open(&target, server.source, step.linger).await?;
+        let mut connection = Connection::open(&target, server, step.linger).await?;
         let own = server.check.as_ref().is_some_and(|check| check.send_proxy);
         let version = match server.send_proxy {
             0 if own || step.send_proxy => 1,

@@ -3,6 +3,7 @@
 use crate::runtime::{Cookie, ForwardFor, Level, LogTarget, Mode, RetryOn, Reuse, SeverityOutput};
 use crate::section::threads::CpuMap;
 use crate::setting::{SectionNumber, Setting};
+use crate::source::SourceOptions;
 use crate::threads::{Shards, ThreadSet, Threads};
 use balance::HashKey;
 use config_text::Span;
@@ -161,7 +162,7 @@ pub(crate) struct ProxyDecl {
     pub(crate) stats: Setting<Option<StatsDecl>>,
     pub(crate) reuse: Setting<Reuse>,
     /// Where servers without an address of their own are connected from.
-    pub(crate) source: Setting<Option<SocketAddr>>,
+    pub(crate) source: Setting<Option<(SocketAddr, SourceOptions)>>,
 }
 
 impl ProxyDecl {
@@ -477,23 +478,31 @@ pub(crate) struct ServerDecl {
     pub(crate) track: Option<String>,
     pub(crate) hash_key: HashKey,
     pub(crate) send_proxy: u8,
-    pub(crate) source: Option<SocketAddr>,
+    pub(crate) source: Option<(SocketAddr, SourceOptions)>,
+    pub(crate) namespace: Option<String>,
+    /// ms
+    pub(crate) user_timeout: Option<u32>,
+    pub(crate) fast_open: bool,
     pub(crate) shutdown_on_down: bool,
     pub(crate) shutdown_backup_on_up: bool,
     pub(crate) pool_max_conn: i64,
     pub(crate) pool_purge_delay: Duration,
     pub(crate) redir: Option<String>,
-    pub(crate) init_addr: InitAddr,
+    /// Empty when it is not written.
+    pub(crate) init_addr: Vec<InitAddr>,
 }
 
-/// What happens to a server whose name cannot be resolved (`init-addr`): the methods before `none` or the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+/// A way to a server's first address (`init-addr`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum InitAddr {
-    /// Refuse.
-    #[default]
-    Required,
-    /// Start without an address, in maintenance.
-    Optional,
+    /// The one of the state file.
+    Last,
+    /// What the system resolves.
+    Libc,
+    /// None: the server starts in maintenance.
+    None,
+    /// This one.
+    Ip(IpAddr),
 }
 
 impl BindDecl {
@@ -535,12 +544,15 @@ impl ServerDecl {
             hash_key: HashKey::Id,
             send_proxy: 0,
             source: None,
+            namespace: None,
+            user_timeout: None,
+            fast_open: false,
             shutdown_on_down: false,
             shutdown_backup_on_up: false,
             pool_max_conn: -1,
             pool_purge_delay: Duration::from_secs(5),
             redir: None,
-            init_addr: InitAddr::Required,
+            init_addr: Vec::new(),
         }
     }
 }

@@ -16,6 +16,7 @@ mod resolve;
 pub mod runtime;
 mod section;
 mod setting;
+pub mod source;
 pub mod threads;
 
 pub use load::{Features, Host, Inputs, Loaded, eval_condition, load, show_lines};

@@ -14,6 +14,7 @@ use rules::{Reply, RuleSet};
 use sample::Condition;
 use units::Address;
 
+use crate::source::SourceOptions;
 use crate::threads::ThreadSet;
 
 /// Index of a proxy in [`RuntimeConfig::proxies`].
@@ -668,6 +669,14 @@ pub struct Server {
     pub send_proxy: u8,
     /// `source address[:port]`
     pub source: Option<std::net::SocketAddr>,
+    /// What else `source` says.
+    pub source_options: SourceOptions,
+    /// `namespace`
+    pub namespace: Option<String>,
+    /// `tcp-ut`, ms.
+    pub user_timeout: Option<u32>,
+    /// `tfo`
+    pub fast_open: bool,
     /// `on-marked-down shutdown-sessions`
     pub shutdown_on_down: bool,
     /// `on-marked-up shutdown-backup-sessions`

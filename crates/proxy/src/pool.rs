@@ -22,6 +22,8 @@ pub(crate) struct ServerConnection {
     pub(crate) reused: bool,
     /// Address it leads to; another one (after `set server addr`) must not be served by it.
     pub(crate) address: Option<SocketAddr>,
+    /// Whom the server takes for the client (`usesrc`).
+    pub(crate) foreign: Option<SocketAddr>,
     /// Counts it among those in use; none while it is idle.
     pub(crate) usage: Option<Usage>,
     /// The server has closed its side: an ordinary close is right. Else the close is a reset: the server must not take what it got for
@@ -123,14 +125,19 @@ impl Pool {
         Self { thread, servers: Rc::new(RefCell::new(servers)), reaper: RefCell::default() }
     }
 
-    /// A connection that may serve a request, newest first. `first` tells whether it is the client connection's first request.
-    pub(crate) fn take(&self, server: &ServerState, reuse: Reuse, first: bool) -> Option<ServerConnection> {
+    /// A connection to `address` that may serve a request, newest first. `first` tells whether it is the client connection's first request.
+    pub(crate) fn take(
+        &self,
+        server: &ServerState,
+        address: Option<SocketAddr>,
+        reuse: Reuse,
+        first: bool,
+    ) -> Option<ServerConnection> {
         let mut servers = self.servers.borrow_mut();
         let of = entry(&mut servers, server.at)?;
         if of.kept() == 0 {
             return None;
         }
-        let address = server.socket_address();
         loop {
             let found = match (reuse, first) {
                 (Reuse::Never, _) | (Reuse::Safe, true) => None,

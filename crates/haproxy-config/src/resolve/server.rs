@@ -3,8 +3,9 @@
 use super::{Resolver, proxy_index};
 use crate::declared::{InitAddr, ProxyDecl, ServerDecl};
 use crate::reader::Declared;
-use crate::runtime::{Mode, Proxy, ProxyCheck, ProxyIndex, Server, ServerCheck, ServerIndex};
+use crate::runtime::{Mode, Proxy, ProxyCheck, ProxyIndex, RetryOn, Server, ServerCheck, ServerIndex};
 use crate::section::bind::host_address;
+use crate::source::{SourceOptions, UseSrc};
 use config_text::{Place, Severity};
 use health::{CheckKind, Step, Timing};
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,6 +83,8 @@ fn check_servers(proxy: &ProxyDecl, check: &ProxyCheck, resolver: &mut Resolver<
             ));
         }
     }
+    warn_header_source(proxy, resolver);
+    warn_fast_open(proxy, resolver);
     let step_port = check.steps.iter().any(|s| matches!(s, Step::Connect(c) if c.port.is_some()));
     for decl in proxy.servers.iter().filter(|s| s.check) {
         let port = match decl.endpoint {
@@ -98,6 +101,42 @@ fn check_servers(proxy: &ProxyDecl, check: &ProxyCheck, resolver: &mut Resolver<
             resolver.refuse(format!(
                 "config: {title}: server '{}' has neither service port nor check port{rule}.",
                 decl.name
+            ));
+        }
+    }
+}
+
+/// Data that went with a SYN must be sent again when the connection fails.
+fn warn_fast_open(proxy: &ProxyDecl, resolver: &mut Resolver<'_, '_>) {
+    let needed = RetryOn::CONNECTION_FAILURE.with(RetryOn::EMPTY_RESPONSE).with(RetryOn::RESPONSE_TIMEOUT);
+    for decl in proxy.servers.iter().filter(|decl| decl.fast_open && !proxy.retry_on.has(needed)) {
+        let text = format!(
+            "'server {}/{}' : server has tfo activated, the backend should be configured with at least 'conn-failure', 'empty-response' and 'response-timeout' or we wouldn't be able to retry the connection on failure.",
+            proxy.name, decl.name
+        );
+        resolver.cx.tell(Severity::Warning, "fast-open", Place::Bracket, Some(decl.at), text);
+    }
+}
+
+/// A header as source address needs HTTP.
+fn warn_header_source(proxy: &ProxyDecl, resolver: &mut Resolver<'_, '_>) {
+    if *proxy.mode == Mode::Http {
+        return;
+    }
+    let header =
+        |source: Option<&(SocketAddr, SourceOptions)>| match source.map(|(_, options)| &options.usesrc) {
+            Some(Some(UseSrc::Header(name, _))) => Some(String::from_utf8_lossy(name).into_owned()),
+            _ => None,
+        };
+    let title = proxy.title();
+    if let Some(name) = header(proxy.source.as_ref()) {
+        resolver.warn(format!("{title} : ignoring use of header {name} as source IP in non-HTTP mode."));
+    }
+    for decl in &proxy.servers {
+        if let Some(name) = header(decl.source.as_ref()) {
+            let server = &decl.name;
+            resolver.warn(format!(
+                "{title} : server {server} cannot use header {name} as source IP in non-HTTP mode."
             ));
         }
     }
@@ -120,6 +159,7 @@ fn server(proxy: &ProxyDecl, decl: &ServerDecl, number: usize, id: u32) -> Serve
             (Address::Inet(SocketAddr::new(ip, port)), name, offset)
         }
         Some(Endpoint::Unix(path, _)) => (Address::Unix(path.clone()), None, None),
+        Some(Endpoint::SockPair(number)) => (Address::SockPair(*number), None, None),
         Some(Endpoint::Abns(name)) => (Address::Abns(name.clone()), None, None),
         _ => (Address::Inet(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0)), None, None),
     };
@@ -138,6 +178,14 @@ fn server(proxy: &ProxyDecl, decl: &ServerDecl, number: usize, id: u32) -> Serve
         send_proxy: decl.check_send_proxy
             || (decl.send_proxy > 0 && decl.check_port.is_none() && decl.check_addr.is_none()),
     });
+    let http = *proxy.mode == Mode::Http;
+    let (source, mut source_options) = match decl.source.as_ref().or(proxy.source.as_ref()) {
+        Some((address, options)) => (Some(*address), options.clone()),
+        None => (None, SourceOptions::default()),
+    };
+    if !http && matches!(source_options.usesrc, Some(UseSrc::Header(..))) {
+        source_options.usesrc = None;
+    }
     // HAPROXY: minconn without maxconn is a fixed limit; a minconn above maxconn raises it.
     let maxconn = if decl.minconn > decl.maxconn { decl.minconn } else { decl.maxconn };
     Server {
@@ -161,7 +209,11 @@ fn server(proxy: &ProxyDecl, decl: &ServerDecl, number: usize, id: u32) -> Serve
         track: None,
         hash_key: decl.hash_key,
         send_proxy: decl.send_proxy,
-        source: decl.source.or(*proxy.source),
+        source,
+        source_options,
+        namespace: decl.namespace.clone(),
+        user_timeout: decl.user_timeout,
+        fast_open: decl.fast_open,
         shutdown_on_down: decl.shutdown_on_down,
         shutdown_backup_on_up: decl.shutdown_backup_on_up,
         pool_max_conn: decl.pool_max_conn,
@@ -245,6 +297,41 @@ pub(super) fn resolve_tracking(decls: &[Declared<'_>], built: &mut [Proxy], reso
     }
 }
 
+/// What `init-addr` came to.
+enum First {
+    /// An address, and whether the name could not be resolved before it.
+    Address(IpAddr, bool),
+    /// None is wanted, and whether the name could not be resolved before that.
+    None(bool),
+    /// No method was successful.
+    Failed,
+}
+
+fn first_address(methods: &[InitAddr], resolve: impl Fn() -> Option<IpAddr>) -> First {
+    let mut failed = false;
+    for method in methods {
+        match method {
+            // There is no state file.
+            InitAddr::Last => {}
+            InitAddr::Libc => match resolve() {
+                Some(ip) => return First::Address(ip, false),
+                None => failed = true,
+            },
+            InitAddr::None => return First::None(failed),
+            InitAddr::Ip(ip) => return First::Address(*ip, failed),
+        }
+    }
+    First::Failed
+}
+
+fn tell_fallback(proxy: &str, decl: &ServerDecl, name: &str, resolver: &mut Resolver<'_, '_>) {
+    let text = format!(
+        "'server {proxy}/{}' : could not resolve address '{name}', falling back to configured address.",
+        decl.name
+    );
+    resolver.cx.tell(Severity::Notice, "fallback-address", Place::Bracket, Some(decl.at), text);
+}
+
 /// Turns host names into addresses; false when one is unknown and needed.
 pub(super) fn resolve_names(
     decls: &[Declared<'_>],
@@ -261,19 +348,32 @@ pub(super) fn resolve_names(
                 continue;
             };
             let mut changed = (**slot).clone();
-            match host_address(host, resolver.cx) {
-                Ok(ip) => {
+            let methods = match decl.init_addr.as_slice() {
+                [] => &[InitAddr::Last, InitAddr::Libc],
+                written => written,
+            };
+            let libc = methods.contains(&InitAddr::Libc);
+            match first_address(methods, || host_address(host, resolver.cx).ok()) {
+                First::Address(ip, fallback) => {
                     if let Address::Inet(address) = &mut changed.address {
                         address.set_ip(ip);
                     }
+                    if fallback {
+                        tell_fallback(&proxy.name, decl, name, resolver);
+                    }
                 }
-                Err(_) => {
+                First::None(fallback) => {
                     changed.disabled = true;
-                    let text =
-                        format!("'server {}/{}' : could not resolve address '{name}'", proxy.name, decl.name);
-                    if decl.init_addr == InitAddr::Optional {
-                        // `init-addr none`: starts without an address, silently.
-                    } else if resolver.cx.ignore_unresolved {
+                    if fallback {
+                        tell_fallback(&proxy.name, decl, name, resolver);
+                    }
+                }
+                First::Failed => {
+                    changed.disabled = true;
+                    let title = format!("'server {}/{}' : ", proxy.name, decl.name);
+                    let why = if libc { "could not" } else { "no method found to" };
+                    let text = format!("{title}{why} resolve address '{name}'");
+                    if resolver.cx.ignore_unresolved {
                         let text = format!("{text}, disabling server.");
                         resolver.cx.tell(Severity::Notice, "no-address", Place::Bracket, Some(decl.at), text);
                     } else {

@@ -16,6 +16,7 @@ pub(crate) mod proxy;
 pub(crate) mod rules;
 pub(crate) mod server;
 pub(crate) mod server_check;
+pub(crate) mod source;
 pub(crate) mod ssl_defaults;
 pub(crate) mod stats;
 pub(crate) mod stats_socket;

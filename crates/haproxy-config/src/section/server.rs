@@ -2,15 +2,14 @@
 //! `server_check`.
 
 use crate::cx::{Cx, Line, Outcome, Refusal};
-use crate::declared::{InitAddr, ProxyDecl, ServerDecl};
+use crate::declared::{ProxyDecl, ServerDecl};
 use crate::known;
 use crate::registry::{self, Row, Sections, Set, Since, row};
 use ::balance::HashKey;
 use config_text::spelling::nearest;
-use config_text::{Place, Severity, Word};
-use std::net::SocketAddr;
+use config_text::{Place, Severity, Span, Word};
 use std::time::Duration;
-use units::{Allowed, DelayError, Endpoint, Ports, Unit, lenient_int, parse_delay, parse_endpoint};
+use units::{Allowed, DelayError, Endpoint, Unit, lenient_int, parse_delay, parse_endpoint};
 
 /// Words that a `default-server` line may not have.
 const NOT_IN_DEFAULT: &[&str] = &["id"];
@@ -38,13 +37,14 @@ fn server(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
             if let Some(why) = cx.host().descriptor_problem(*fd) {
                 return Err(refuse(format!("cannot use file descriptor '{fd}' : {why}.")));
             }
-            return Err(Refusal::not_built("server sockpair@").bracket());
         }
         _ => {}
     }
     decl.endpoint = Some(endpoint);
-    options(&mut decl, line.rest(2), false, cx).map_err(|problem| match problem {
+    let problems = options(&mut decl, line.rest(2), false, cx);
+    problems.map_err(|problem| match problem {
         Wrong::Bad(text) => refuse(text),
+        Wrong::Then(text, word) => processing(refuse(text), word, line.span, cx),
         Wrong::NotBuilt(word) => Refusal::not_built(&format!("server {word}")).bracket(),
         Wrong::Unknown(word) => match nearest(&word, known::bare(known::SERVER)) {
             Some(near) => refuse(format!("unknown keyword '{word}'; did you mean '{near}' maybe ?")),
@@ -70,8 +70,10 @@ fn server(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
 fn default_server(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     let mut decl = proxy.default_server.clone();
     decl.at = line.span;
-    options(&mut decl, line.args(), true, cx).map_err(|problem| match problem {
+    let problems = options(&mut decl, line.args(), true, cx);
+    problems.map_err(|problem| match problem {
         Wrong::Bad(text) => Refusal::fatal(text).bracket(),
+        Wrong::Then(text, word) => processing(Refusal::fatal(text).bracket(), word, line.span, cx),
         Wrong::NotBuilt(word) => Refusal::not_built(&format!("default-server {word}")).bracket(),
         Wrong::Unknown(word) => {
             let mut text = format!("unknown keyword '{word}'");
@@ -87,10 +89,20 @@ fn default_server(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Ou
     Ok(())
 }
 
+/// Tells a refusal; what is left to tell is that a word could not be processed.
+fn processing(first: Refusal, word: &str, span: Span, cx: &mut Cx<'_>) -> Refusal {
+    cx.tell(Severity::Alert, "bad-line", first.place, Some(span), first.text);
+    let mut second = Refusal::fatal(format!("error encountered while processing '{word}'."));
+    second.place = Place::None;
+    second
+}
+
 enum Wrong {
     Unknown(String),
     NotBuilt(String),
     Bad(String),
+    /// A text, and a word for an alert after it.
+    Then(String, &'static str),
 }
 
 fn options(server: &mut ServerDecl, words: &[Word], default: bool, cx: &mut Cx<'_>) -> Result<(), Wrong> {
@@ -103,7 +115,10 @@ fn options(server: &mut ServerDecl, words: &[Word], default: bool, cx: &mut Cx<'
             }
             return Err(Wrong::Unknown(name));
         };
-        let takes = usize::from(!row.args.is_empty());
+        let takes = match row.name {
+            "source" => super::source::words(words.get(at + 1..).unwrap_or_default()),
+            _ => usize::from(!row.args.is_empty()),
+        };
         if default && NOT_IN_DEFAULT.contains(&name.as_str()) {
             // HAPROXY: an alert that does not refuse the configuration.
             let text = format!("'{name}' option is not accepted in default-server sections");
@@ -118,8 +133,10 @@ fn options(server: &mut ServerDecl, words: &[Word], default: bool, cx: &mut Cx<'
             negated: false,
             defaulted: false,
         };
-        row.apply(server, &line, cx).map_err(|refusal| {
-            if refusal.code == "not-implemented" { Wrong::NotBuilt(name) } else { Wrong::Bad(refusal.text) }
+        row.apply(server, &line, cx).map_err(|refusal| match refusal.code {
+            "not-implemented" => Wrong::NotBuilt(name),
+            word @ ("usesrc" | "interface") => Wrong::Then(refusal.text, word),
+            _ => Wrong::Bad(refusal.text),
         })?;
         at += 1 + takes;
     }
@@ -234,24 +251,6 @@ fn hash_key(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome
     Ok(())
 }
 
-fn init_addr(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
-    let text = line.arg(0);
-    server.init_addr = InitAddr::Required;
-    for method in text.split(',').filter(|m| !m.is_empty()) {
-        match method {
-            "libc" | "last" => {}
-            "none" => server.init_addr = InitAddr::Optional,
-            _ if method.parse::<std::net::IpAddr>().is_ok() => return Err(Refusal::not_built("init-addr")),
-            _ => {
-                return Err(Refusal::fatal(format!(
-                    "'init-addr' : unknown init-addr method '{method}', supported methods are 'libc', 'last', 'none'.."
-                )));
-            }
-        }
-    }
-    Ok(())
-}
-
 fn on_marked_down(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
     match line.arg(0).as_str() {
         "shutdown-sessions" => {
@@ -314,69 +313,7 @@ fn send_proxy(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outco
     Ok(())
 }
 
-fn source(server: &mut ServerDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
-    let text = line.arg(0);
-    if text.is_empty() {
-        return Err(Refusal::fatal(
-            "'source' expects <addr>[:<port>[-<port>]], and optionally 'usesrc' <addr>, and 'interface' <name> as argument..",
-        ));
-    }
-    let refuse = |why: String| Refusal::fatal(format!("'source {text}' : {why}."));
-    let endpoint = parse_endpoint(&text, Allowed::SOURCE).map_err(|e| refuse(e.to_string()))?;
-    let Endpoint::Inet { host, ports, .. } = endpoint else {
-        return Err(Refusal::not_built("source"));
-    };
-    let ip = super::bind::host_address(&host, cx)
-        .map_err(|name| refuse(format!("invalid address: '{name}' in '{text}'")))?;
-    let port = match ports {
-        Ports::None => 0,
-        Ports::Range(low, high) if low == high => low,
-        _ => return Err(Refusal::not_built("source")),
-    };
-    if matches!(line.arg(1).as_str(), "usesrc" | "interface") {
-        return Err(Refusal::not_built("source"));
-    }
-    server.source = Some(SocketAddr::new(ip, port));
-    Ok(())
-}
-
 fn weightless(_: &mut ServerDecl, _: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
-    Ok(())
-}
-
-/// `source` of a whole backend.
-fn backend_source(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
-    let text = line.arg(0);
-    if text.is_empty() {
-        return Err(Refusal::fatal(
-            "'source' expects <addr>[:<port>], and optionally 'usesrc' <addr>, and 'interface' <name>.",
-        ));
-    }
-    let refuse = |why: String| Refusal::fatal(format!("'source {text}' : {why}"));
-    let allowed = Allowed { range: false, ..Allowed::SOURCE };
-    let endpoint = parse_endpoint(&text, allowed).map_err(|e| refuse(e.to_string()))?;
-    let Endpoint::Inet { host, ports, .. } = endpoint else {
-        return Err(Refusal::not_built("source"));
-    };
-    let ip = super::bind::host_address(&host, cx)
-        .map_err(|name| refuse(format!("invalid address: '{name}' in '{text}'")))?;
-    let port = if let Ports::Range(port, _) = ports { port } else { 0 };
-    match (line.arg(1).as_str(), line.arg(2).is_empty()) {
-        ("", _) => {}
-        ("usesrc", true) => {
-            return Err(Refusal::fatal(
-                "'usesrc' expects <addr>[:<port>], 'client', or 'clientip' as argument.",
-            ));
-        }
-        ("interface", true) => return Err(Refusal::fatal("'source' : missing interface name.")),
-        (word @ ("usesrc" | "interface"), false) => {
-            return Err(Refusal::not_built(&format!("source {word}")));
-        }
-        _ => {
-            return Err(Refusal::fatal("'source' only supports optional keywords 'interface' and 'usesrc'."));
-        }
-    }
-    proxy.source.set(Some(SocketAddr::new(ip, port)), line.span, cx.section);
     Ok(())
 }
 
@@ -405,7 +342,7 @@ pub(crate) const LINES: &[Row<ProxyDecl>] = &[
         Sections::BACK,
         Since(1, 1),
         "<addr>[:<port>]",
-        Set::Custom(backend_source),
+        Set::Custom(super::source::of_backend),
         "Address to connect from to the backend's servers.",
     ),
 ];
@@ -423,12 +360,20 @@ pub(crate) const KEYWORDS: &[Row<ServerDecl>] = &[
         B,
         Since(1, 7),
         "{last | libc | none | <ip>},[...]",
-        Set::Custom(init_addr),
+        Set::Custom(super::source::init_addr),
         "How the first address is found.",
     ),
     row("maxconn", B, Since(1, 1), "<maxconn>", Set::Custom(maxconn), "Most connections of the server."),
     row("maxqueue", B, Since(1, 3), "<maxqueue>", Set::Custom(maxqueue), "Longest queue of the server."),
     row("minconn", B, Since(1, 1), "<minconn>", Set::Custom(minconn), "Connections at low load."),
+    row(
+        "namespace",
+        B,
+        Since(1, 6),
+        "<name>",
+        Set::Custom(super::source::namespace),
+        "Network namespace to connect in.",
+    ),
     row("no-backup", B, Since(1, 8), "", Set::Custom(backup), "Not a backup server."),
     row("no-send-proxy", B, Since(1, 8), "", Set::Custom(send_proxy), "Sends no PROXY protocol header."),
     row("no-send-proxy-v2", B, Since(1, 8), "", Set::Custom(send_proxy), "Sends no PROXY protocol header."),
@@ -440,6 +385,7 @@ pub(crate) const KEYWORDS: &[Row<ServerDecl>] = &[
         Set::Custom(weightless),
         "No TLS towards the server; there is none yet.",
     ),
+    row("no-tfo", B, Since(2, 1), "", Set::Custom(super::source::tfo), "No TCP fast open."),
     row(
         "on-marked-down",
         B,
@@ -497,6 +443,30 @@ pub(crate) const KEYWORDS: &[Row<ServerDecl>] = &[
         Set::Custom(slowstart),
         "Time until a server that comes back carries its full load.",
     ),
-    row("source", B, Since(1, 1), "<addr>[:<port>]", Set::Custom(source), "Address to connect from."),
+    row(
+        "source",
+        B,
+        Since(1, 1),
+        "<addr>[:<port>[-<port>]] [usesrc ...] [interface <name>]",
+        Set::Custom(super::source::of_server),
+        "Address to connect from.",
+    ),
+    row(
+        "tcp-ut",
+        B,
+        Since(1, 5),
+        "<delay>",
+        Set::Custom(super::source::tcp_ut),
+        "Time for the server to acknowledge data.",
+    ),
+    row("tfo", B, Since(2, 1), "", Set::Custom(super::source::tfo), "TCP fast open."),
+    row(
+        "usesrc",
+        B,
+        Since(1, 5),
+        "<address>",
+        Set::Custom(super::source::lonely_usesrc),
+        "Address that the server sees; only after `source`.",
+    ),
     row("weight", B, Since(1, 1), "<weight>", Set::Custom(weight), "Share of the load."),
 ];

@@ -46,16 +46,16 @@ impl Stream<'_> {
             }
             self.count_server(Stat::Sessions);
             server.session_rate.hit(self.now_ms());
-            if let Some(connection) = self.idle_connection(&server) {
+            let target = self.target_of(&server);
+            if let Some(connection) = self.idle_connection(&server, &target) {
                 self.count_server(Stat::Reuses);
                 self.count_backend(Stat::Reuses);
-                self.log.server_address = server.socket_address();
+                self.log.server_address = connection.address;
                 self.connected(&connection);
                 return Ok(connection);
             }
             self.count_server(Stat::Connects);
             self.count_backend(Stat::Connects);
-            let target = self.target_of(&server);
             self.log.server_address = target.socket_address();
             let failure = match self.connect(target).await? {
                 Ok(mut connection) => {
@@ -82,23 +82,31 @@ impl Stream<'_> {
     }
 
     /// A connection that is there already.
-    fn idle_connection(&mut self, server: &Arc<ServerState>) -> Option<ServerConnection> {
+    fn idle_connection(&mut self, server: &Arc<ServerState>, target: &Target) -> Option<ServerConnection> {
         if !self.http {
             return None;
         }
         if let Some(own) = self.own.take_if(|own| own.0 == server.at) {
             let mut connection = own.1;
             let alive = connection.io.is_silent(&mut Context::from_waker(std::task::Waker::noop()));
-            if alive && connection.address == server.socket_address() {
+            if alive
+                && connection.address == target.socket_address()
+                && connection.foreign == target.foreign()
+            {
                 connection.reused = true;
                 return Some(connection);
             }
         }
-        if server.config.send_proxy > 0 {
+        if server.config.send_proxy > 0 || target.foreign().is_some() {
             return None;
         }
         let reuse = self.backend.as_ref().map_or(Reuse::Never, |backend| backend.config.reuse);
-        self.front.thread.pool.take(server, reuse, self.first && !self.retry_on().forgives_reuse())
+        self.front.thread.pool.take(
+            server,
+            target.socket_address(),
+            reuse,
+            self.first && !self.retry_on().forgives_reuse(),
+        )
     }
 
     async fn assign(&mut self) -> Step<()> {

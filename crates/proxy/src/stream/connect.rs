@@ -5,10 +5,16 @@ use crate::pool::ServerConnection;
 use crate::socket::Socket;
 use crate::state::ServerState;
 use crate::transport::Transport;
+use haproxy_config::runtime::Server;
+use haproxy_config::source::UseSrc;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd as _;
 use std::os::linux::net::SocketAddrExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+use sys::socket_options;
 use tokio::net::UnixStream;
 use units::Address;
 
@@ -16,7 +22,9 @@ use units::Address;
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     address: Address,
-    source: Option<SocketAddr>,
+    /// The address that the server is to see, when it is not one of ours (`usesrc`).
+    foreign: Option<SocketAddr>,
+    server: Arc<Server>,
     keepalive: bool,
 }
 
@@ -29,7 +37,23 @@ impl Stream<'_> {
             other => other,
         };
         let keepalive = self.backend.as_ref().is_some_and(|b| b.config.options.srvtcpka);
-        Target { address, source: server.config.source, keepalive }
+        let foreign =
+            server.config.source_options.usesrc.as_ref().and_then(|usesrc| self.foreign_source(usesrc));
+        Target { address, foreign, server: Arc::clone(&server.config), keepalive }
+    }
+
+    /// The address that `usesrc` means for this request; none when there is none to be had.
+    fn foreign_source(&self, usesrc: &UseSrc) -> Option<SocketAddr> {
+        match usesrc {
+            UseSrc::Address(address) => Some(*address),
+            UseSrc::Client => self.session.src,
+            UseSrc::ClientIp => self.session.src.map(|src| SocketAddr::new(src.ip(), 0)),
+            UseSrc::Header(name, occurrence) => {
+                let text = UseSrc::pick(self.request.values(name), *occurrence)?;
+                let ip: IpAddr = std::str::from_utf8(text).ok()?.parse().ok()?;
+                Some(SocketAddr::new(ip, 0))
+            }
+        }
     }
 
     /// A server without address stands for the client's destination.
@@ -62,6 +86,11 @@ impl Target {
         }
     }
 
+    /// The address that a server sees in place of ours; a connection is for that one only.
+    pub(super) fn foreign(&self) -> Option<SocketAddr> {
+        self.foreign
+    }
+
     /// Connects. The caller bounds the time.
     pub(super) async fn connect(self) -> io::Result<ServerConnection> {
         let io = match &self.address {
@@ -73,41 +102,111 @@ impl Target {
                 stream.set_nonblocking(true)?;
                 Transport::Unix(UnixStream::from_std(stream)?)
             }
-            Address::Fd(_) | Address::SockPair(_) => return Err(io::ErrorKind::Unsupported.into()),
+            Address::SockPair(number) => {
+                let pair = sys::inherited::duplicate(*number)?;
+                let stream = crate::bind::pass_connection(pair.as_fd())?;
+                stream.set_nonblocking(true)?;
+                Transport::Unix(UnixStream::from_std(stream)?)
+            }
+            Address::Fd(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         Ok(ServerConnection {
             io,
             safe: false,
             reused: false,
             address: self.socket_address(),
+            foreign: self.foreign,
             usage: None,
             clean: false,
         })
     }
 
     async fn tcp(&self, address: SocketAddr) -> io::Result<Socket> {
-        let socket = socket2::Socket::new(
-            socket2::Domain::for_address(address),
-            socket2::Type::STREAM.nonblocking().cloexec(),
-            Some(socket2::Protocol::TCP),
-        )?;
+        let Some((low, high)) = self.server.source_options.ports.filter(|_| self.foreign.is_none()) else {
+            return connected(self.socket(address, None)?, address).await;
+        };
+        // Every port of the range once, from where the last connection stopped.
+        let count = u32::from(high - low) + 1;
+        let start = u32::from(NEXT_PORT.fetch_add(1, Relaxed));
+        let mut failure = io::Error::from_raw_os_error(libc::EADDRNOTAVAIL);
+        for turn in 0..count {
+            let port = u32::from(low) + (start + turn) % count;
+            let attempt = match self.socket(address, u16::try_from(port).ok()) {
+                Ok(socket) => connected(socket, address).await,
+                Err(error) => Err(error),
+            };
+            match attempt {
+                Err(error)
+                    if matches!(error.raw_os_error(), Some(libc::EADDRNOTAVAIL | libc::EADDRINUSE)) =>
+                {
+                    failure = error;
+                }
+                other => return other,
+            }
+        }
+        Err(failure)
+    }
+
+    /// A socket bound to where the connection comes from, `port` being one of a range.
+    fn socket(&self, address: SocketAddr, port: Option<u16>) -> io::Result<socket2::Socket> {
+        let make = || {
+            socket2::Socket::new(
+                socket2::Domain::for_address(address),
+                socket2::Type::STREAM.nonblocking().cloexec(),
+                Some(socket2::Protocol::TCP),
+            )
+        };
+        let server = &self.server;
+        let socket = match &server.namespace {
+            Some(name) => sys::namespace::inside(name, make)?,
+            None => make()?,
+        };
         socket.set_tcp_nodelay(true)?;
         if self.keepalive {
             socket.set_keepalive(true)?;
         }
-        if let Some(source) = self.source {
+        if let Some(ms) = server.user_timeout {
+            socket_options::set_user_timeout(socket.as_fd(), i32::try_from(ms).unwrap_or(i32::MAX))?;
+        }
+        if server.fast_open {
+            // Without it the first data waits for the handshake.
+            let _ = socket_options::set_fast_open_connect(socket.as_fd());
+        }
+        if let Some(interface) = &server.source_options.interface {
+            socket.bind_device(Some(interface.as_bytes()))?;
+        }
+        let source = match self.foreign {
+            Some(foreign) => {
+                socket_options::set_transparent(socket.as_fd(), address.is_ipv6())?;
+                Some(foreign)
+            }
+            None => server.source.map(|source| SocketAddr::new(source.ip(), port.unwrap_or(source.port()))),
+        };
+        if let Some(source) = source {
+            if source.port() == 0 {
+                // The kernel then chooses the port when it knows the other end: there are more to choose from.
+                let _ = socket_options::set_late_port(socket.as_fd());
+            }
             socket.set_reuse_address(true)?;
             socket.bind(&source.into())?;
         }
-        match socket.connect(&address.into()) {
-            Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
-            _ => {}
-        }
-        let mut socket = Socket::connecting(socket.into());
-        poll_fn(|cx| socket.poll_connected(cx)).await?;
         Ok(socket)
     }
 }
+
+/// Waits until a socket is connected.
+async fn connected(socket: socket2::Socket, address: SocketAddr) -> io::Result<Socket> {
+    match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => return Err(error),
+        _ => {}
+    }
+    let mut socket = Socket::connecting(socket.into());
+    poll_fn(|cx| socket.poll_connected(cx)).await?;
+    Ok(socket)
+}
+
+/// Where the next connection from a range of ports begins to look.
+static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 
 /// Whether a failure to connect is about our own resources (descriptors, source ports) rather than about the server.
 pub(super) fn is_local(error: &io::Error) -> bool {

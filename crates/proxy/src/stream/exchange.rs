@@ -535,7 +535,8 @@ impl Stream<'_> {
         if !close && !self.front.thread.stopping() {
             connection.safe |= !self.first;
             let reuse = self.backend.as_ref().map_or(Reuse::Never, |backend| backend.config.reuse);
-            if reuse == Reuse::Never || server.config.send_proxy > 0 || self.is_connection_bound() {
+            let own = server.config.send_proxy > 0 || connection.foreign.is_some();
+            if reuse == Reuse::Never || own || self.is_connection_bound() {
                 *self.own = Some(Box::new((server.at, connection)));
             } else {
                 self.front.thread.pool.give(&server, connection, now);
