@@ -432,7 +432,7 @@ def commands_beside_traffic(stack, program):
     stopping.set()
     for each in threads:
         each.join()
-    return {"served": good, "slowest, s?": round(worst, 3), "held up": worst > 3}
+    return {"served": good, "slowest, s?": round(worst, 3), "held up": worst > 10}
 
 
 CASES = [
