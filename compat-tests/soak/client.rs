@@ -126,6 +126,7 @@ impl Client {
             (20, "abort", Client::abort),
             (16, "faulty origin", Client::faulty_origin),
             (6, "idle close", Client::idle_close),
+            (8, "retry", Client::retry),
             (4, "unreachable", Client::unreachable),
             (4, "continue", Client::expect_continue),
             (6, "tunnel", Client::tunnel),
@@ -513,6 +514,23 @@ impl Client {
             let mut ask = self.ask("flaky");
             if self.dice.once_in(3) {
                 ask.plan = ask.plan.with(Fault::IdleClose);
+            }
+            let _ = wire.send(&ask.bytes());
+            if !self.answer(&mut wire, &ask, number == 0, Duration::ZERO) {
+                return;
+            }
+        }
+        self.leave(wire);
+    }
+
+    /// An origin that fails at first: `retry-on` hides it. The request fits in a buffer, so that it can be sent again.
+    fn retry(&mut self) {
+        let Some(mut wire) = self.web() else { return };
+        for number in 0..self.dice.between(1, 4) {
+            let mut ask = self.ask("retrying");
+            ask.body = ask.body.map(|(size, chunked)| (size.min(4000), chunked));
+            if !self.dice.once_in(4) {
+                ask.plan = ask.plan.with(Fault::FailOnce);
             }
             let _ = wire.send(&ask.bytes());
             if !self.answer(&mut wire, &ask, number == 0, Duration::ZERO) {

@@ -254,6 +254,16 @@ fn come_to_rest(subject: &Subject, origins: &origin::Counts, report: &mut Report
         busy = subject.statistics().map_or_else(|error| vec![error], |rows| still_busy(&rows));
         busy.is_empty().then_some(())
     });
+    // Half a second of nothing to do.
+    let worker = only_worker(subject)?;
+    let before = subject::cpu(worker);
+    std::thread::sleep(Duration::from_millis(500));
+    let used = subject::cpu(worker).saturating_sub(before);
+    report.check(
+        "the worker rests",
+        used <= Duration::from_millis(100),
+        &format!("{used:?} of CPU in half a second"),
+    );
     report.check("scur and qcur are 0", busy.is_empty(), &busy.join(", "));
     report.note(&format!("{} connections at the origins", origins.open.load(Ordering::Relaxed)));
     Ok(())

@@ -3,9 +3,10 @@
 use crate::dice::body;
 use crate::plan::{Fault, Plan};
 use crate::wire::{Framing, Head, Wire, chunked};
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What the origins count.
@@ -17,6 +18,8 @@ pub(crate) struct Counts {
     pub(crate) foreign: AtomicU64,
     /// Requests that were read.
     pub(crate) requests: AtomicU64,
+    /// Ids that failed once.
+    failed: Mutex<HashSet<u64>>,
 }
 
 /// Starts the HTTP origin.
@@ -104,6 +107,16 @@ fn answer(wire: &mut Wire, head: &Head, id: u64, plan: &Plan, counts: &Counts) -
         _ => {}
     }
     let Some(received) = receive(wire, head, id, counts) else { return After::Close };
+    if plan.fault == Fault::FailOnce && counts.failed.lock().expect("no thread panicked").insert(id) {
+        let text: &[u8] = match id % 4 {
+            0 => return After::Reset,
+            1 => return After::Close,
+            2 => b"this is no answer\r\n\r\n",
+            _ => b"HTTP/1.1 503 Not now\r\nContent-Length: 5\r\nX-Id: 0\r\n\r\nlater",
+        };
+        let _ = wire.send(text);
+        return After::Close;
+    }
     if plan.delay > 0 {
         std::thread::sleep(Duration::from_millis(plan.delay));
     }

@@ -33,6 +33,8 @@ pub(crate) enum Fault {
     IdleClose,
     /// 100 and 103 before the answer.
     Interim,
+    /// The first time one of the faults that `retry-on` knows, the second time a good answer.
+    FailOnce,
 }
 
 const FAULTS: &[(Fault, &str)] = &[
@@ -50,6 +52,7 @@ const FAULTS: &[(Fault, &str)] = &[
     (Fault::EarlyClose, "early-close"),
     (Fault::IdleClose, "idle-close"),
     (Fault::Interim, "interim"),
+    (Fault::FailOnce, "fail-once"),
 ];
 
 impl Fault {

@@ -87,6 +87,13 @@ backend redispatch
     server good {http}
     server dead {refused}
 
+backend retrying
+    retry-on all-retryable-errors
+    retries 3
+    http-reuse always
+    server s {http}
+    server other {http}
+
 backend dead
     retries 0
     server s {refused}
@@ -324,6 +331,20 @@ fn receive_log(socket: &UdpSocket, log: &Mutex<Log>) {
 /// Open descriptors of a process.
 pub(crate) fn descriptors(pid: u32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// CPU time that a process has used.
+pub(crate) fn cpu(pid: u32) -> Duration {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<u64> = text
+        .rsplit(") ")
+        .next()
+        .unwrap_or_default()
+        .split(' ')
+        .map(|word| word.parse().unwrap_or(0))
+        .collect();
+    // Clock ticks of 10 ms: user and system time are the 14th and 15th field of the whole line.
+    Duration::from_millis(10 * (fields.get(11).unwrap_or(&0) + fields.get(12).unwrap_or(&0)))
 }
 
 /// Resident memory of a process, KiB.
