@@ -11,8 +11,11 @@ type Parse<'a> = &'a dyn Fn(&[u8], &mut Head) -> Result<Option<Facts>, Refusal>;
 /// A request head: the same answer for every split, and what is forwarded reads back as what was understood.
 pub fn request_head(data: &[u8]) {
     let (options, input) = first_byte(data);
-    let limits =
-        Limits { relaxed: options & 1 != 0, fields: 100, size: if options & 2 != 0 { 256 } else { 15_360 } };
+    let limits = Limits {
+        relaxed: options & 1 != 0,
+        size: if options & 2 != 0 { 256 } else { 15_360 },
+        ..Limits::default()
+    };
     let parse = |bytes: &[u8], head: &mut Head| parse_request(bytes, &limits, head);
     head(input, &parse);
 }
@@ -20,8 +23,11 @@ pub fn request_head(data: &[u8]) {
 /// A response head, to each kind of request.
 pub fn response_head(data: &[u8]) {
     let (options, input) = first_byte(data);
-    let limits =
-        Limits { relaxed: options & 1 != 0, fields: 100, size: if options & 2 != 0 { 256 } else { 15_360 } };
+    let limits = Limits {
+        relaxed: options & 1 != 0,
+        size: if options & 2 != 0 { 256 } else { 15_360 },
+        ..Limits::default()
+    };
     let request = RequestContext {
         head: options & 4 != 0,
         connect: options & 8 != 0,

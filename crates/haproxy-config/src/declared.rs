@@ -1,13 +1,15 @@
 //! What the sections say, as written: settings with where they came from. `resolve` makes the runtime configuration of it.
 
-use crate::runtime::{Cookie, ForwardFor, Level, LogTarget, Mode, RetryOn, Reuse, SeverityOutput};
+use crate::runtime::{
+    Cookie, ForwardFor, Level, LogTarget, Mode, RestrictNames, RetryOn, Reuse, SeverityOutput,
+};
 use crate::section::threads::CpuMap;
 use crate::setting::{SectionNumber, Setting};
 use crate::source::SourceOptions;
 use crate::threads::{Shards, ThreadSet, Threads};
 use balance::HashKey;
 use config_text::Span;
-use rules::RuleSet;
+use rules::{ErrorPage, RuleSet};
 use sample::Condition;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -101,6 +103,13 @@ pub(crate) struct GlobalDecl {
     pub(crate) max_headers: Setting<Option<i64>>,
     pub(crate) maxaccept: Setting<Option<i64>>,
     pub(crate) unix_bind: UnixBind,
+    /// `h1-case-adjust`
+    pub(crate) case_map: http1::CaseMap,
+    pub(crate) case_file: Setting<Option<String>>,
+    pub(crate) any_payload: Setting<bool>,
+    pub(crate) never_send_local: Setting<bool>,
+    pub(crate) log_uri_len: Setting<Option<i64>>,
+    pub(crate) cookie_len: Setting<Option<i64>>,
 }
 
 /// `unix-bind`
@@ -137,6 +146,12 @@ pub(crate) struct ProxyDecl {
     pub(crate) timeouts: TimeoutsDecl,
     pub(crate) options: OptionsDecl,
     pub(crate) forwardfor: Setting<Option<ForwardFor>>,
+    pub(crate) originalto: Setting<Option<ForwardFor>>,
+    pub(crate) forwarded: Setting<Option<ForwardedDecl>>,
+    pub(crate) restrict_names: Setting<RestrictNames>,
+    pub(crate) send_name_header: Setting<Option<String>>,
+    /// `force-persist` (true) and `ignore-persist`.
+    pub(crate) persist_rules: Vec<(bool, Condition)>,
     pub(crate) log: Vec<LogDecl>,
     pub(crate) log_format: Setting<Option<FormatDecl>>,
     pub(crate) error_log_format: Setting<Option<FormatDecl>>,
@@ -150,7 +165,8 @@ pub(crate) struct ProxyDecl {
     pub(crate) monitor_fail: Vec<Condition>,
     pub(crate) use_backend: Vec<UseBackendDecl>,
     pub(crate) default_backend: Setting<Option<String>>,
-    pub(crate) errors: BTreeMap<u16, ErrorDecl>,
+    /// In order: a later line wins.
+    pub(crate) errors: Vec<ErrorDecl>,
     pub(crate) balance: Setting<balance::Config>,
     pub(crate) cookie: Setting<Option<Cookie>>,
     pub(crate) dynamic_cookie: bool,
@@ -189,6 +205,11 @@ impl ProxyDecl {
             timeouts: TimeoutsDecl::default(),
             options: OptionsDecl::default(),
             forwardfor: Setting::builtin(None),
+            originalto: Setting::builtin(None),
+            forwarded: Setting::builtin(None),
+            restrict_names: Setting::builtin(RestrictNames::Preserve),
+            send_name_header: Setting::builtin(None),
+            persist_rules: Vec::new(),
             log: Vec::new(),
             log_format: Setting::builtin(None),
             error_log_format: Setting::builtin(None),
@@ -202,7 +223,7 @@ impl ProxyDecl {
             monitor_fail: Vec::new(),
             use_backend: Vec::new(),
             default_backend: Setting::builtin(None),
-            errors: BTreeMap::new(),
+            errors: Vec::new(),
             balance: Setting::builtin(balance::Config::default()),
             cookie: Setting::builtin(None),
             dynamic_cookie: false,
@@ -293,6 +314,32 @@ pub(crate) struct OptionsDecl {
     pub(crate) splice_request: Setting<bool>,
     pub(crate) splice_response: Setting<bool>,
     pub(crate) socket_stats: Setting<bool>,
+    pub(crate) h1_case_adjust_client: Setting<bool>,
+    pub(crate) h1_case_adjust_server: Setting<bool>,
+    pub(crate) http_use_proxy_header: Setting<bool>,
+    pub(crate) disable_h2_upgrade: Setting<bool>,
+}
+
+/// `option forwarded` as written: expressions are parsed once the section is complete.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ForwardedDecl {
+    pub(crate) proto: bool,
+    pub(crate) host: NodeDecl,
+    pub(crate) by: NodeDecl,
+    pub(crate) by_port: NodeDecl,
+    pub(crate) source: NodeDecl,
+    pub(crate) source_port: NodeDecl,
+    /// `file:line`
+    pub(crate) at: String,
+}
+
+/// One part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum NodeDecl {
+    #[default]
+    Off,
+    Own,
+    Expr(String),
 }
 
 /// One `log` line of a proxy.
@@ -344,13 +391,54 @@ pub(crate) struct UseBackendDecl {
     pub(crate) condition: Option<Condition>,
 }
 
-/// What a status is answered with.
+/// What statuses are answered with.
 #[derive(Clone, Debug)]
 pub(crate) enum ErrorDecl {
-    /// `errorfile`: the whole response.
-    File(std::sync::Arc<rules::Reply>),
-    /// `errorloc`
-    Location(std::sync::Arc<rules::Reply>),
+    /// `errorfile`, `errorloc`, `http-error`
+    Page(u16, ErrorPage),
+    /// `errorfiles`
+    Section {
+        /// Name of the `http-errors` section.
+        section: String,
+        /// The statuses that are taken from it; none is all.
+        statuses: Option<Vec<u16>>,
+        /// `file:line`
+        at: String,
+    },
+}
+
+/// `userlist`
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UserListDecl {
+    pub(crate) name: String,
+    pub(crate) users: Vec<UserDecl>,
+    pub(crate) groups: Vec<GroupDecl>,
+}
+
+/// A `user` line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UserDecl {
+    pub(crate) name: String,
+    pub(crate) password: Option<Vec<u8>>,
+    /// `insecure-password`
+    pub(crate) plain: bool,
+    pub(crate) groups: Vec<String>,
+}
+
+/// A `group` line.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupDecl {
+    pub(crate) name: String,
+    pub(crate) users: Vec<String>,
+}
+
+/// `http-errors`
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HttpErrorsDecl {
+    pub(crate) name: String,
+    /// `file:line`
+    pub(crate) at: String,
+    pub(crate) pages: BTreeMap<u16, std::sync::Arc<rules::Reply>>,
 }
 
 /// How servers are checked.

@@ -790,19 +790,8 @@ pub(crate) const ACTIONS: &[&str] = &[
 ];
 
 /// Sections that are known and not built.
-pub(crate) const UNBUILT_SECTIONS: &[&str] = &[
-    "userlist",
-    "peers",
-    "mailers",
-    "resolvers",
-    "cache",
-    "ring",
-    "log-forward",
-    "http-errors",
-    "program",
-    "fcgi-app",
-    "crt-store",
-];
+pub(crate) const UNBUILT_SECTIONS: &[&str] =
+    &["peers", "mailers", "resolvers", "cache", "ring", "log-forward", "program", "fcgi-app", "crt-store"];
 
 /// Whether the reference knows a keyword of `global`.
 pub(crate) fn has_global(keyword: &str) -> bool {

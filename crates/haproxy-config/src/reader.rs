@@ -4,7 +4,7 @@
 
 use crate::condition;
 use crate::cx::{Cx, Effect, Line, Refusal, Surroundings};
-use crate::declared::{GlobalDecl, ProxyDecl, SectionKind};
+use crate::declared::{GlobalDecl, HttpErrorsDecl, ProxyDecl, SectionKind, UserListDecl};
 use crate::directives::{Blocks, Directive};
 use crate::load::{Features, Inputs, Loaded};
 use crate::section;
@@ -29,6 +29,8 @@ pub(crate) struct Declarations<'a> {
     pub(crate) global: GlobalDecl,
     pub(crate) proxies: Vec<Declared<'a>>,
     pub(crate) defaults: Vec<Declared<'a>>,
+    pub(crate) http_errors: Vec<HttpErrorsDecl>,
+    pub(crate) userlists: Vec<UserListDecl>,
 }
 
 /// Reads, checks and resolves.
@@ -75,6 +77,8 @@ fn read_or_show(inputs: Inputs<'_>, shown: Option<String>) -> (Loaded, String) {
             global: GlobalDecl::default(),
             proxies: Vec::new(),
             defaults: Vec::new(),
+            http_errors: Vec::new(),
+            userlists: Vec::new(),
         },
         current: Current::None,
         fatal: 0,
@@ -136,6 +140,8 @@ enum Current {
     None,
     Global,
     Proxy(Box<ProxyDecl>),
+    HttpErrors(HttpErrorsDecl),
+    UserList(UserListDecl),
     /// A section that was refused: its lines are passed over.
     Refused,
     /// A proxy whose first line was refused: its lines belong nowhere.
@@ -356,6 +362,8 @@ impl<'a> Reader<'a> {
         match &self.current {
             Current::None | Current::Refused | Current::Lost => String::new(),
             Current::Global => "global".to_owned(),
+            Current::HttpErrors(section) => section.name.clone(),
+            Current::UserList(list) => list.name.clone(),
             Current::Proxy(p) if p.name.is_empty() => p.kind.keyword().to_owned(),
             Current::Proxy(p) => p.name.clone(),
         }
@@ -393,6 +401,8 @@ impl<'a> Reader<'a> {
             Current::Lost => Err(Refusal::fatal("'listen' or 'defaults' expected.")),
             Current::Global => section::global_line(&mut self.declarations.global, &line, &mut self.cx),
             Current::Proxy(proxy) => section::proxy_line(proxy, &line, &mut self.cx),
+            Current::HttpErrors(section) => section::errors::section_line(section, &line, &mut self.cx),
+            Current::UserList(list) => section::userlist::section_line(list, &line, &mut self.cx),
         }
     }
 
@@ -405,6 +415,19 @@ impl<'a> Reader<'a> {
             section::Opening::Global => {
                 self.current = Current::Global;
                 line.at_most(0)
+            }
+            section::Opening::HttpErrors => {
+                let (opened, problem) =
+                    section::errors::open(line, &self.declarations.http_errors, &self.cx)?;
+                self.current = Current::HttpErrors(opened);
+                problem.map_or(Ok(()), Err)
+            }
+            section::Opening::UserList => {
+                let list = section::userlist::open(line, &self.declarations.userlists, &mut self.cx)?;
+                if let Some(list) = list {
+                    self.current = Current::UserList(list);
+                }
+                Ok(())
             }
             section::Opening::NotBuilt(name) => Err(Refusal::not_built(name)),
             section::Opening::Proxy(kind) => {
@@ -447,7 +470,12 @@ impl<'a> Reader<'a> {
 
     /// Puts the section that was being read among the declarations.
     fn close_section(&mut self) {
-        let Current::Proxy(proxy) = std::mem::replace(&mut self.current, Current::None) else { return };
+        let proxy = match std::mem::replace(&mut self.current, Current::None) {
+            Current::Proxy(proxy) => proxy,
+            Current::HttpErrors(section) => return self.declarations.http_errors.push(section),
+            Current::UserList(list) => return self.declarations.userlists.push(list),
+            Current::None | Current::Global | Current::Refused | Current::Lost => return,
+        };
         let parse = std::mem::replace(&mut self.cx.parse, ParseCx::new(self.cx.outside, "", false, false));
         let declared = Declared { proxy: *proxy, parse };
         if declared.proxy.kind == SectionKind::Defaults {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use balance::HashKey;
 use health::{CheckKind, Timing};
 use log_format::LogFormat;
-use rules::{Reply, RuleSet};
-use sample::Condition;
+use rules::{ErrorPage, RuleSet};
+use sample::{Condition, Expr};
 use units::Address;
 
 use crate::source::SourceOptions;
@@ -117,6 +117,16 @@ pub struct Global {
     pub maxaccept: u32,
     /// Environment for child processes and `${}`; after setenv, presetenv, unsetenv, resetenv.
     pub environment: BTreeMap<String, String>,
+    /// `h1-case-adjust` and `h1-case-adjust-file`
+    pub case_map: Arc<http1::CaseMap>,
+    /// `h1-accept-payload-with-any-method`
+    pub any_payload: bool,
+    /// `pp2-never-send-local`
+    pub never_send_local: bool,
+    /// `tune.http.logurilen`: longest request line in logs, a terminator counted.
+    pub log_uri_len: usize,
+    /// `tune.http.cookielen`: longest captured cookie, a terminator counted.
+    pub cookie_len: usize,
     /// `quiet`, `zero-warning` and the like are handled by the binary before this exists.
     pub config_files: Vec<String>,
 }
@@ -182,6 +192,16 @@ pub struct Proxy {
     pub options: Options,
     /// `option forwardfor`
     pub forwardfor: Option<ForwardFor>,
+    /// `option originalto`
+    pub originalto: Option<ForwardFor>,
+    /// `option forwarded`
+    pub forwarded: Option<Arc<Forwarded>>,
+    /// `option http-restrict-req-hdr-names`
+    pub restrict_names: RestrictNames,
+    /// `http-send-name-header`, in lower case.
+    pub send_name_header: Option<Vec<u8>>,
+    /// `force-persist` (true) and `ignore-persist` (false) with their conditions; the first that holds counts.
+    pub persist_rules: Vec<(bool, Condition)>,
     /// Where and how the proxy logs.
     pub log: ProxyLog,
     /// `capture` lines of request and response headers and cookies, and rules that declare slots.
@@ -202,8 +222,8 @@ pub struct Proxy {
     pub use_backend: Vec<UseBackend>,
     /// `default_backend`; for a listen, itself.
     pub default_backend: Option<ProxyIndex>,
-    /// `errorfile`, `errorloc302`, `errorloc303`: reply by status.
-    pub errors: BTreeMap<u16, Arc<Reply>>,
+    /// `errorfile`, `errorfiles`, `errorloc302`, `errorloc303`, `http-error`: page by status.
+    pub errors: BTreeMap<u16, ErrorPage>,
     /// `balance`, `hash-type`, `hash-balance-factor`.
     pub balance: balance::Config,
     /// `cookie`
@@ -448,6 +468,52 @@ pub struct Options {
     pub splice_response: bool,
     /// `option socket-stats`
     pub socket_stats: bool,
+    /// `option h1-case-adjust-bogus-client`, when there is a spelling to adjust to.
+    pub h1_case_adjust_client: bool,
+    /// `option h1-case-adjust-bogus-server`, when there is a spelling to adjust to.
+    pub h1_case_adjust_server: bool,
+    /// `option http-use-proxy-header`
+    pub http_use_proxy_header: bool,
+}
+
+/// `option http-restrict-req-hdr-names`: what becomes of request fields whose name is not made of letters, digits and hyphens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum RestrictNames {
+    /// They stay.
+    #[default]
+    Preserve,
+    /// They are taken out.
+    Delete,
+    /// The request is denied.
+    Reject,
+}
+
+/// `option forwarded` (RFC 7239).
+#[derive(Debug)]
+pub struct Forwarded {
+    /// `proto`
+    pub proto: bool,
+    /// `host`
+    pub host: ForwardedPart,
+    /// `by`
+    pub by: ForwardedPart,
+    /// `by_port`
+    pub by_port: ForwardedPart,
+    /// `for`
+    pub source: ForwardedPart,
+    /// `for_port`
+    pub source_port: ForwardedPart,
+}
+
+/// One part of it.
+#[derive(Debug)]
+pub enum ForwardedPart {
+    /// Not sent.
+    Off,
+    /// What the connection or the request says.
+    Own,
+    /// The value of an expression.
+    Expr(Expr),
 }
 
 /// `option forwardfor`

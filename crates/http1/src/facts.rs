@@ -87,7 +87,7 @@ enum Coding {
 const LONGEST_NAME: usize = 256;
 
 /// Judges and normalises the fields of a loaded head. `offset` turns the head's own offsets into those of the input.
-pub(crate) fn judge(head: &mut Head, facts: &mut Facts) -> Result<(), Refusal> {
+pub(crate) fn judge(head: &mut Head, any_payload: bool, facts: &mut Facts) -> Result<(), Refusal> {
     let request = head.start() == Start::Request;
     let refuse = |at: usize, status: u16| {
         let mut refusal = if request {
@@ -113,7 +113,7 @@ pub(crate) fn judge(head: &mut Head, facts: &mut Facts) -> Result<(), Refusal> {
             (6, b"expect") if request => facts.expect_continue |= value.eq_ignore_ascii_case(b"100-continue"),
             (2, b"te") if request => walk.te_edit = true,
             (4, b"host") if request => {
-                if value.iter().any(|b| matches!(b, b',' | b'/' | b'@')) {
+                if !is_host(value) {
                     return refuse(at, 400);
                 }
                 match walk.host_at.and_then(|first| head.field_at(first)) {
@@ -125,7 +125,7 @@ pub(crate) fn judge(head: &mut Head, facts: &mut Facts) -> Result<(), Refusal> {
             _ => {}
         }
     }
-    walk.framing(head, facts).or_else(|status| refuse(facts.size, status))?;
+    walk.framing(head, any_payload, facts).or_else(|status| refuse(facts.size, status))?;
     walk.edit(head);
     facts.counted_size = head.counted_size();
     facts.upgrade = walk.connection_upgrade && walk.upgrade_field;
@@ -195,7 +195,7 @@ impl Walk {
     }
 
     /// The framing from length and codings; the refusal's status if they cannot be (502 for any response).
-    fn framing(&mut self, head: &Head, facts: &mut Facts) -> Result<(), u16> {
+    fn framing(&mut self, head: &Head, any_payload: bool, facts: &mut Facts) -> Result<(), u16> {
         let request = head.start() == Start::Request;
         let old = head.version() == Version::Http10;
         let chunked = match (self.coding, request) {
@@ -212,7 +212,7 @@ impl Walk {
             (false, None) if request => Framing::None,
             (false, None) => Framing::UntilClose,
         };
-        let bodyless = matches!(head.method(), b"GET" | b"HEAD" | b"DELETE");
+        let bodyless = !any_payload && matches!(head.method(), b"GET" | b"HEAD" | b"DELETE");
         if request && old && bodyless && !matches!(facts.framing, Framing::None | Framing::Length(0)) {
             return Err(413);
         }
@@ -252,6 +252,21 @@ impl Walk {
             }
         }
     }
+}
+
+/// Whether no byte of a `host` may mislead the next hop about where the authority ends. Brackets are an IPv6 address's.
+fn is_host(value: &[u8]) -> bool {
+    let rest = match value.strip_prefix(b"[") {
+        Some(inner) => match memchr::memchr(b']', inner) {
+            Some(end) => inner.get(end + 1..).unwrap_or_default(),
+            None => return false,
+        },
+        None => value,
+    };
+    let misleads = |b: &u8| {
+        !b.is_ascii_graphic() || matches!(*b, b'#' | b',' | b'/' | b'?' | b'@' | b'[' | b'\\' | b']')
+    };
+    !rest.iter().any(misleads)
 }
 
 /// HAPROXY: only the first place where the word stands counts, and nothing but a comma may follow it.

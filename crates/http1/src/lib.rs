@@ -7,6 +7,7 @@
 
 mod body;
 mod bytes;
+mod case;
 mod facts;
 mod head;
 mod reason;
@@ -19,6 +20,7 @@ mod target;
 mod tests;
 
 pub use body::{BodyError, Decoder, Piece, write_chunk_size};
+pub use case::{CaseMap, CaseMapError};
 pub use facts::{Facts, Framing};
 pub use head::{Field, Head, Start, Version, write_decimal};
 pub use reason::reason;

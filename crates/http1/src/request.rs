@@ -16,12 +16,14 @@ pub struct Limits {
     pub size: usize,
     /// `accept-invalid-http-request` or `-response`.
     pub relaxed: bool,
+    /// `h1-accept-payload-with-any-method`: GET, HEAD and DELETE may have a body in HTTP/1.0, too.
+    pub any_payload: bool,
 }
 
 impl Default for Limits {
     /// The reference's defaults: bufsize 16384, maxrewrite 1024, maxhdr 101.
     fn default() -> Self {
-        Self { fields: 100, size: 15_360, relaxed: false }
+        Self { fields: 100, size: 15_360, relaxed: false, any_payload: false }
     }
 }
 
@@ -98,7 +100,7 @@ fn scan_request(input: &[u8], limits: &Limits, head: &mut Head) -> Result<Option
         head.set_version(version);
     }
     finish_fields(head);
-    facts::judge(head, &mut facts)?;
+    facts::judge(head, limits.any_payload, &mut facts)?;
     judge_request(head, &mut facts, limits.relaxed, line.uri.at as usize)?;
     Ok(Some(facts))
 }

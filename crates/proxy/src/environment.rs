@@ -133,6 +133,10 @@ impl Environment for Env {
         Some(listener.sessions.current())
     }
 
+    fn password_matches(&self, password: &[u8], hash: &[u8]) -> bool {
+        sys::password::matches(password, hash)
+    }
+
     fn process_variable(&self, name: &[u8]) -> Option<Value<'static>> {
         self.process.variables.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(name).cloned()
     }

@@ -6,8 +6,9 @@
 
 use crate::buffer::Buffer;
 use crate::transport::Transport;
-use http1::{BodyError, Decoder, Framing, Piece, write_chunk_size};
+use http1::{BodyError, CaseMap, Decoder, Framing, Piece, write_chunk_size};
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Most slices of one write: prefix, payload, suffix.
@@ -66,6 +67,8 @@ pub(crate) struct Flow {
     suffix: &'static [u8],
     /// Trailers, ready to be sent.
     trailers: Vec<u8>,
+    /// How the names of trailers are spelled.
+    spelling: Option<Arc<CaseMap>>,
     /// The end of the body has been put in the prefix or suffix.
     ended: bool,
     /// How the source failed; told once what came before it is written.
@@ -103,6 +106,7 @@ impl Flow {
             prefix_at: 0,
             suffix: b"",
             trailers: Vec::new(),
+            spelling: None,
             ended: decoder.is_done(),
             failure: None,
             discard: false,
@@ -155,6 +159,12 @@ impl Flow {
     /// The sink's sending direction ends with the body: the kernel may send the last bytes together with the end.
     pub(crate) fn set_last(&mut self, last: bool) {
         self.last = last;
+    }
+
+    /// `h1-case-adjust` of trailers, those included that were received already.
+    pub(crate) fn adjust_trailers(&mut self, spelling: &Arc<CaseMap>) {
+        spelling.adjust(&mut self.trailers);
+        self.spelling = Some(Arc::clone(spelling));
     }
 
     /// The message is over; what follows on the connection is opaque.
@@ -288,6 +298,9 @@ impl Flow {
                             // Counted without separators and line ends.
                             let lines = memchr::memchr_iter(b'\n', &self.trailers).count();
                             self.trailer_total = (self.trailers.len() - 4 * lines) as u64 + 1;
+                            if let Some(spelling) = &self.spelling {
+                                spelling.adjust(&mut self.trailers);
+                            }
                             buffer.close_gap(self.payload, taken);
                         }
                         None => break,

@@ -44,6 +44,7 @@ impl Front {
             fields: global.max_headers.saturating_sub(1),
             size: global.bufsize.saturating_sub(global.maxrewrite),
             relaxed: proxy.options.accept_invalid_http_request,
+            any_payload: global.any_payload,
         };
         let lengths =
             |slots: &[(Vec<u8>, usize)]| slots.iter().map(|(_, length)| *length).collect::<Vec<_>>();

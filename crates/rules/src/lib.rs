@@ -7,20 +7,23 @@
 pub mod action;
 mod fault;
 mod listed;
+mod named_errors;
 mod pages;
 mod parse;
 mod reply;
 mod rule;
 mod verdict;
 
+pub use action::http_reply::{HttpError, HttpReply, parse_http_error};
 pub use fault::Fault;
+pub use named_errors::NamedErrors;
 pub use pages::{builtin_statuses, default_reason};
 pub use parse::{
     RuleKind, actions, parse_http_after_response, parse_http_request, parse_http_response, parse_redirect,
     parse_tcp_request_connection, parse_tcp_request_content, parse_tcp_request_session,
     parse_tcp_response_content,
 };
-pub use reply::{Body, Reply};
+pub use reply::{Body, ErrorPage, Reply};
 pub use rule::{Cursor, Rule, RuleCx, RuleSet};
 pub use verdict::{Effects, Need, StreamTimeouts, Verdict};
 

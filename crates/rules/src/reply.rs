@@ -1,6 +1,9 @@
 //! Replies that rules and errors make, ready for the engine: status, fields, body.
 
+use crate::HttpReply;
 use http1::{Head, Version};
+use log_format::LogData;
+use sample::Cx;
 use std::sync::Arc;
 
 /// The body of a reply.
@@ -17,6 +20,34 @@ impl AsRef<[u8]> for Body {
         match self {
             Self::Shared(bytes) => bytes,
             Self::Owned(bytes) => bytes,
+        }
+    }
+}
+
+/// What a proxy answers an error status with.
+#[derive(Clone, Debug)]
+pub enum ErrorPage {
+    /// The same for all.
+    Fixed(Arc<Reply>),
+    /// Made for each request.
+    Described(Arc<HttpReply>),
+}
+
+impl ErrorPage {
+    /// Whether nothing is to be sent: an empty errorfile.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Fixed(reply) if reply.is_empty())
+    }
+
+    /// The reply for one request.
+    #[must_use]
+    pub fn reply(&self, log: &LogData, cx: &Cx<'_>) -> Arc<Reply> {
+        match self {
+            Self::Fixed(reply) => Arc::clone(reply),
+            Self::Described(described) => {
+                described.own(log, cx).unwrap_or_else(|| Reply::builtin(described.status()))
+            }
         }
     }
 }

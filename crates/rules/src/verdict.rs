@@ -27,7 +27,12 @@ pub enum Verdict {
         reply: Option<Arc<Reply>>,
     },
     /// `redirect`, `return`: answer with this. Log state `LR` (request) or `LH` (response).
-    Reply(Arc<Reply>),
+    Reply {
+        /// The status that the rule names, which the log tells; an errorfile may say another one.
+        status: u16,
+        /// The reply.
+        reply: Arc<Reply>,
+    },
     /// `return … default-errorfiles`: answer with the error page of this status, as for a deny without a reply, but with log state `LR`
     /// or `LH`.
     ErrorPage {

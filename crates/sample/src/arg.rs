@@ -1,7 +1,7 @@
 //! Arguments of fetches and converters: `name(a,b)`.
 
-use crate::VarName;
 use crate::pattern::{Map, Regex};
+use crate::{NamedUserList, VarName};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -74,6 +74,8 @@ pub enum Arg {
     Backend(Arc<str>),
     /// A backend's and a server's name.
     Server(Arc<str>, Arc<str>),
+    /// A userlist.
+    UserList(Arc<NamedUserList>),
     /// A regular expression.
     Regex(Arc<Regex>),
     /// A variable.

@@ -128,6 +128,8 @@ pub struct StreamView {
     pub unique_id: Option<Vec<u8>>,
     /// Whether this is the first request of the client connection (`http_first_req`).
     pub first_request: bool,
+    /// Whether the request is one to a proxy: an absolute target where `option http-use-proxy-header` is set.
+    pub to_a_proxy: bool,
     /// The request line as received; none in TCP and for requests that could not be parsed.
     pub request_line: Option<RequestLine>,
     /// The response's version text as received; empty before.
@@ -227,6 +229,10 @@ pub trait Environment {
     /// Current connections of the listener that accepted the session (`dst_conn`).
     fn listener_connections(&self, _frontend: &str, _listener: u32) -> Option<u64> {
         None
+    }
+    /// Whether a password has this hash, in a form that `crypt(3)` knows.
+    fn password_matches(&self, _password: &[u8], _hash: &[u8]) -> bool {
+        false
     }
     /// A variable of the `proc` scope.
     fn process_variable(&self, _name: &[u8]) -> Option<Value<'static>> {

@@ -63,6 +63,15 @@ impl Expr {
         self.fetch
     }
 
+    /// The userlist that the fetch names, once bound.
+    #[must_use]
+    pub fn userlist(&self) -> Option<&crate::UserList> {
+        match self.args.first() {
+            Some(Arg::UserList(named)) => named.get(),
+            _ => None,
+        }
+    }
+
     /// Whether converters follow the fetch.
     #[must_use]
     pub fn has_converters(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use crate::arg::{Arg, ArgType};
 use crate::pattern::{Method, Regex};
-use crate::{Expr, ParseCx, Reference, ReferenceKind, Type, conv, fetch, known};
+use crate::{Expr, NamedUserList, ParseCx, Reference, ReferenceKind, Type, conv, fetch, known};
 use config_text::{Problem, Word};
 use std::sync::Arc;
 
@@ -413,7 +413,9 @@ fn argument(
         ArgType::UserList => {
             let name: Arc<str> = Arc::from(shown.as_str());
             refer(ReferenceKind::UserList, Arc::clone(&name), name, cx);
-            Arg::Str(text.into())
+            let named = Arc::new(NamedUserList::new(&shown));
+            cx.userlists.push(Arc::clone(&named));
+            Arg::UserList(named)
         }
         // The reference compiles it once everything was read, because flags may follow: see `conv::string::regsub`.
         ArgType::Regex => match Regex::new(text, false) {

@@ -2,7 +2,7 @@
 //! configuration.
 
 use crate::pattern::{Map, Method};
-use crate::{AclSet, Points, Type};
+use crate::{AclSet, NamedUserList, Points, Type};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -93,6 +93,7 @@ impl Reference {
                 )),
             },
             ReferenceKind::Table => Some(format!("unable to find table '{name}' referenced in {used_in}.")),
+            ReferenceKind::UserList if !self.written => Some(format!("missing userlist name in {used_in}.")),
             ReferenceKind::UserList if proxies.has_userlist(name) => None,
             ReferenceKind::UserList => {
                 Some(format!("unable to find userlist '{name}' referenced in {used_in}."))
@@ -138,6 +139,8 @@ pub struct ParseCx<'a> {
     pub captures: CaptureSlots,
     /// Names to check at the end.
     pub references: Vec<Reference>,
+    /// Userlists that expressions refer to, to be bound at the end.
+    pub userlists: Vec<Arc<NamedUserList>>,
     /// Refusals that the reference tells only after it has read everything: file, line, and the text after `parsing [file:line]: `.
     pub late: Vec<(Arc<str>, u32, String)>,
     /// Refusals of capture ids, told at the end without a place: `Proxy 'f': unable to find capture id …`. Slot, whether of the
@@ -177,6 +180,7 @@ impl<'a> ParseCx<'a> {
             acls: AclSet::default(),
             captures: CaptureSlots::default(),
             references: Vec::new(),
+            userlists: Vec::new(),
             late: Vec::new(),
             capture_uses: Vec::new(),
             warnings: Vec::new(),

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod messages;
 pub mod namespace;
 pub mod notify;
+pub mod password;
 pub mod pid_file;
 pub mod privileges;
 pub mod process;

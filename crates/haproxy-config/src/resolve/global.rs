@@ -21,6 +21,40 @@ const BUFSIZE: usize = 16384;
 const MAXREWRITE: usize = 1024;
 const MAX_HEADERS: usize = 101;
 const MAXACCEPT: u32 = 4;
+const LOG_URI_LEN: usize = 1024;
+const COOKIE_LEN: usize = 64;
+
+/// Reads the `h1-case-adjust-file`.
+pub(super) fn read_case_file(global: &mut GlobalDecl, resolver: &mut Resolver<'_, '_>) {
+    let Some(path) = (*global.case_file).clone() else { return };
+    let name = format!("h1-headers-case-adjust-file '{path}'");
+    let Ok(text) = resolver.cx.host().read(&path) else {
+        return resolver.refuse(format!("{name}: failed to open file."));
+    };
+    for (index, line) in text.split(|&b| b == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        if line.is_empty() || line.first() == Some(&b'#') {
+            continue;
+        }
+        let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+        let (from, to) = line.split_at(end);
+        let problem = match to.trim_ascii_start() {
+            b"" => Some("expect <to>".to_owned()),
+            to => global.case_map.add(from, to).err().map(|error| case_problem(error, from)),
+        };
+        if let Some(problem) = problem {
+            return resolver.refuse(format!("{name} : {problem} at line {}.", index + 1));
+        }
+    }
+}
+
+/// The reference's text about a spelling.
+pub(crate) fn case_problem(error: http1::CaseMapError, from: &[u8]) -> String {
+    match error {
+        http1::CaseMapError::Different => "<from> and <to> must not differ except the case".to_owned(),
+        http1::CaseMapError::Duplicate => format!("duplicate entry '{}'", String::from_utf8_lossy(from)),
+    }
+}
 
 /// How many threads there are: as written, or one for each usable CPU.
 pub(super) fn threads(global: &GlobalDecl, cx: &Cx<'_>) -> usize {
@@ -130,6 +164,11 @@ pub(super) fn build(
         crt_base: path(&decl.crt_base),
         ssl_defaults: std::mem::take(&mut decl.ssl_defaults),
         spread_checks: positive(*decl.spread_checks).unwrap_or(0),
+        case_map: Arc::new(std::mem::take(&mut decl.case_map)),
+        any_payload: *decl.any_payload,
+        never_send_local: *decl.never_send_local,
+        log_uri_len: positive(*decl.log_uri_len).map_or(LOG_URI_LEN, |n| n as usize),
+        cookie_len: positive(*decl.cookie_len).map_or(COOKIE_LEN, |n| n as usize),
         bufsize,
         maxrewrite,
         max_headers: number(*decl.max_headers, MAX_HEADERS),

@@ -1,11 +1,14 @@
 //! From what is declared to what runs: names become indexes and addresses, defaults are applied, sections are checked against each
 //! other. Messages come in the reference's order.
 
-mod global;
+mod errors;
+mod forwarded;
+pub(crate) mod global;
 mod logs;
 mod names;
 mod proxy;
 mod server;
+mod userlists;
 
 use crate::cx::Cx;
 use crate::declared::{ProxyDecl, SectionKind};
@@ -52,7 +55,7 @@ pub(crate) fn resolve(
     sources: &SourceMap,
     program: &str,
 ) -> Option<RuntimeConfig> {
-    let Declarations { global, proxies, .. } = declarations;
+    let Declarations { mut global, proxies, defaults, http_errors, userlists } = declarations;
     let threads = global::threads(&global, cx);
     let wanted = global.thread_groups;
     let (groups, problem) = match Groups::assign(threads, wanted, &global.thread_group) {
@@ -67,21 +70,29 @@ pub(crate) fn resolve(
         return None;
     }
     global::warn_hard_limit(&global, &mut resolver);
+    global::read_case_file(&mut global, &mut resolver);
+    let adjusts_case = !global.case_map.is_empty();
     let ids = proxy_ids(proxies.iter().map(|d| &d.proxy), !global.stats_sockets.is_empty());
-    let index = names::Index::new(proxies.iter().map(|d| &d.proxy));
+    let index = names::Index::new(proxies.iter().map(|d| &d.proxy), &userlists);
+    let userlists = userlists::build(userlists, &mut resolver);
+    for declared in defaults.iter().chain(&proxies) {
+        userlists::bind(declared, &userlists);
+    }
+    for declared in &proxies {
+        userlists::check_groups(declared, &mut resolver);
+    }
     let global_log = global.log.clone();
-    let mut global = global;
     let stats_sockets =
         global::listeners(std::mem::take(&mut global.stats_sockets), "frontend 'GLOBAL'", &mut resolver);
     let mut built = Vec::with_capacity(proxies.len());
     let mut decls = Vec::with_capacity(proxies.len());
     for (number, (mut declared, id)) in proxies.into_iter().zip(ids).enumerate() {
-        let proxy = proxy::build(&mut declared, number, id, &index, &global_log, &mut resolver);
+        let proxy = proxy::build(&mut declared, number, id, &index, &global_log, &http_errors, &mut resolver);
         built.push(proxy);
         decls.push(declared);
     }
     for declared in &decls {
-        proxy::warn_forwardfor(&declared.proxy, &mut resolver);
+        proxy::warn_added_fields(&declared.proxy, &mut resolver);
     }
     server::resolve_tracking(&decls, &mut built, &mut resolver);
     names::check_references(&decls, &index, &mut resolver);
@@ -95,6 +106,13 @@ pub(crate) fn resolve(
         return None;
     }
     let global = global::build(global, stats_sockets, &mut resolver, program);
+    for proxy in &mut built {
+        if let Some((.., length)) = &mut proxy.captures.cookie {
+            *length = (*length).min(global.cookie_len.saturating_sub(1));
+        }
+        proxy.options.h1_case_adjust_client &= adjusts_case;
+        proxy.options.h1_case_adjust_server &= adjusts_case;
+    }
     Some(RuntimeConfig { global, proxies: built.into_iter().map(Arc::new).collect() })
 }
 

@@ -1,7 +1,7 @@
 //! Names of proxies and servers, and what refers to them.
 
 use super::{Resolver, proxy_index};
-use crate::declared::{ProxyDecl, SectionKind};
+use crate::declared::{ProxyDecl, SectionKind, UserListDecl};
 use crate::reader::Declared;
 use crate::runtime::{Mode, ProxyIndex};
 use std::collections::BTreeMap;
@@ -21,10 +21,11 @@ pub(super) struct Entry {
 /// Every proxy by name; a frontend and a backend may share one.
 pub(super) struct Index {
     by_name: BTreeMap<String, Vec<Entry>>,
+    userlists: Vec<String>,
 }
 
 impl Index {
-    pub(super) fn new<'d>(proxies: impl Iterator<Item = &'d ProxyDecl>) -> Self {
+    pub(super) fn new<'d>(proxies: impl Iterator<Item = &'d ProxyDecl>, userlists: &[UserListDecl]) -> Self {
         let mut by_name: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
         for (number, proxy) in proxies.enumerate() {
             by_name.entry(proxy.name.clone()).or_default().push(Entry {
@@ -36,7 +37,7 @@ impl Index {
                 servers: proxy.servers.iter().map(|s| s.name.clone()).collect(),
             });
         }
-        Self { by_name }
+        Self { by_name, userlists: userlists.iter().map(|list| list.name.clone()).collect() }
     }
 
     /// The proxy of a name that has servers.
@@ -54,6 +55,10 @@ impl sample::Proxies for Index {
 
     fn has_server(&self, backend: &str, server: &str) -> bool {
         self.backend(backend).is_some_and(|e| e.servers.iter().any(|s| s == server))
+    }
+
+    fn has_userlist(&self, name: &str) -> bool {
+        self.userlists.iter().any(|list| list == name)
     }
 }
 

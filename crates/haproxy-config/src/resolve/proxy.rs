@@ -2,17 +2,16 @@
 
 use super::names::{Index, check_captures, find_backend};
 use super::{Resolver, global, kind, logs, proxy_index, server};
-use crate::declared::{ErrorDecl, FormatDecl, HttpClosing, ProxyDecl, StatsDecl};
+use crate::declared::{FormatDecl, HttpClosing, HttpErrorsDecl, ProxyDecl, StatsDecl};
 use crate::reader::Declared;
 use crate::runtime::{
-    BackendTarget, Captures, Cookie, LogTarget, Mode, Options, Proxy, ProxyCheck, ProxyIndex, StatsPage,
-    TcpRules, Timeouts, UseBackend,
+    BackendTarget, Captures, Cookie, LogTarget, Mode, Options, Proxy, ProxyCheck, ProxyIndex, RestrictNames,
+    StatsPage, TcpRules, Timeouts, UseBackend,
 };
 use crate::section::check::http_steps;
 use balance::Algorithm;
 use health::CheckKind;
 use log_format::Purpose;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Attempts after a failed connection.
@@ -28,6 +27,7 @@ pub(super) fn build(
     id: u32,
     index: &Index,
     global_log: &[LogTarget],
+    sections: &[HttpErrorsDecl],
     resolver: &mut Resolver<'_, '_>,
 ) -> Proxy {
     let itself = proxy_index(number);
@@ -52,8 +52,10 @@ pub(super) fn build(
         warn_timeouts(&declared.proxy, resolver);
     }
     let log = if running { logs::build(declared, global_log, resolver) } else { Default::default() };
+    let forwarded = if running { super::forwarded::build(declared, resolver) } else { None };
     let unique_id_format = unique_id(declared, running, resolver);
     if running {
+        super::errors::bind_rules(&declared.proxy, sections, resolver);
         check_captures(declared, resolver);
         warn_ignored_statements(&declared.proxy, resolver);
         warn_ignored_options(&declared.proxy, resolver);
@@ -70,12 +72,7 @@ pub(super) fn build(
     let rules = std::mem::take(&mut proxy.rules);
     let mut http_request = rules.http_request;
     http_request.extend(&rules.redirect);
-    let errors: BTreeMap<u16, Arc<::rules::Reply>> = std::mem::take(&mut proxy.errors)
-        .into_iter()
-        .map(|(status, decl)| match decl {
-            ErrorDecl::File(reply) | ErrorDecl::Location(reply) => (status, reply),
-        })
-        .collect();
+    let errors = super::errors::pages(proxy, running, sections, resolver);
     let stats = proxy.stats.take().filter(|_| http).map(|decl| stats_page(decl, &proxy.name));
     Proxy {
         index: itself,
@@ -101,6 +98,14 @@ pub(super) fn build(
         retry_on: *proxy.retry_on,
         options: options(proxy),
         forwardfor: (*proxy.forwardfor).clone().filter(|_| http),
+        originalto: (*proxy.originalto).clone().filter(|_| http),
+        forwarded,
+        restrict_names: if http { *proxy.restrict_names } else { RestrictNames::Preserve },
+        send_name_header: (*proxy.send_name_header)
+            .clone()
+            .filter(|_| http)
+            .map(|name| name.to_ascii_lowercase().into_bytes()),
+        persist_rules: std::mem::take(&mut proxy.persist_rules),
         log,
         captures: Captures {
             request: declared.parse.captures.request.clone(),
@@ -294,6 +299,8 @@ fn warn_ignored_options(proxy: &ProxyDecl, resolver: &mut Resolver<'_, '_>) {
         (*o.accept_invalid_http_response, back, "accept-invalid-http-response"),
         (*o.http_pretend_keepalive, back, "http-pretend-keepalive"),
         (*o.http_no_delay, true, "http-no-delay"),
+        (*o.disable_h2_upgrade, front, "disable-h2-upgrade"),
+        (*o.http_use_proxy_header, front, "http-use-proxy-header"),
     ] {
         if set && relevant {
             resolver.warn(format!("'option {name}' ignored for {} as it requires HTTP mode.", proxy.title()));
@@ -301,10 +308,20 @@ fn warn_ignored_options(proxy: &ProxyDecl, resolver: &mut Resolver<'_, '_>) {
     }
 }
 
-/// `option forwardfor` in a TCP proxy; told after all proxies were checked.
-pub(super) fn warn_forwardfor(proxy: &ProxyDecl, resolver: &mut Resolver<'_, '_>) {
-    if *proxy.mode != Mode::Http && !*proxy.disabled && proxy.forwardfor.is_some() {
-        resolver.warn(format!("'option forwardfor' ignored for {} as it requires HTTP mode.", proxy.title()));
+/// Options that add fields, in a TCP proxy; told after all proxies were checked.
+pub(super) fn warn_added_fields(proxy: &ProxyDecl, resolver: &mut Resolver<'_, '_>) {
+    if *proxy.mode == Mode::Http || *proxy.disabled {
+        return;
+    }
+    for (set, name) in [
+        (proxy.forwarded.is_some(), "forwarded"),
+        (proxy.forwardfor.is_some(), "forwardfor"),
+        (proxy.originalto.is_some(), "originalto"),
+    ] {
+        if set {
+            let title = proxy.title();
+            resolver.warn(format!("'option {name}' ignored for {title} as it requires HTTP mode."));
+        }
     }
 }
 
@@ -365,6 +382,9 @@ fn options(proxy: &ProxyDecl) -> Options {
         splice_request: *o.splice_request || *o.splice_auto,
         splice_response: *o.splice_response || *o.splice_auto,
         socket_stats: *o.socket_stats,
+        h1_case_adjust_client: *o.h1_case_adjust_client,
+        h1_case_adjust_server: *o.h1_case_adjust_server,
+        http_use_proxy_header: *o.http_use_proxy_header,
     }
 }
 

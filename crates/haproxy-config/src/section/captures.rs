@@ -21,9 +21,6 @@ pub(crate) fn unknown_declare(line: &Line<'_>) -> Refusal {
     Refusal::fatal(format!("'declare' : unknown declaration type '{got}' (supports 'capture')"))
 }
 
-/// Longest captured cookie, the closing NUL of the reference counted (`tune.http.cookielen`).
-const COOKIE_LEN: usize = 64;
-
 fn len(text: &str) -> usize {
     usize::try_from(lenient_int(text)).unwrap_or(0)
 }
@@ -38,7 +35,7 @@ fn cookie(proxy: &mut ProxyDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
         Some(exact) => (exact.to_owned(), true),
         None => (name, false),
     };
-    let len = len(&line.arg(2)).min(COOKIE_LEN - 1);
+    let len = len(&line.arg(2));
     proxy.capture_cookie = Some((name.into_bytes(), !exact, len));
     Ok(())
 }
@@ -70,6 +67,9 @@ fn response_header(_: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outco
 fn declare(_: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     let side = line.arg(0);
     let request = match side.as_str() {
+        "" => {
+            return Err(Refusal::fatal("'declare capture' requires a direction ('request' or 'response')"));
+        }
         "request" => true,
         "response" => false,
         _ => {
@@ -78,10 +78,15 @@ fn declare(_: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
             )));
         }
     };
-    if line.arg(1) != "len" || line.arg(2).is_empty() {
+    if line.arg(1) != "len" {
+        return Err(Refusal::fatal("'declare capture' requires a capture length ('len')"));
+    }
+    if line.arg(2).is_empty() {
         return Err(Refusal::fatal("missing <length> after 'len' in 'declare capture'."));
     }
-    line.at_most(3)?;
+    if len(&line.arg(2)) == 0 {
+        return Err(Refusal::fatal("length must be > 0"));
+    }
     let slots = if request { &mut cx.parse.captures.request } else { &mut cx.parse.captures.response };
     slots.push((Vec::new(), len(&line.arg(2))));
     Ok(())

@@ -230,6 +230,10 @@ fn httplog(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     }
 }
 
+fn httpslog(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    builtin(proxy, line, cx, Builtin::Https, "option httpslog")
+}
+
 fn tcplog(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     line.at_most(0)?;
     builtin(proxy, line, cx, Builtin::Tcp, "option tcplog")
@@ -323,6 +327,14 @@ pub(crate) const KEYWORDS: &[Row<ProxyDecl>] = &[
         "[ clf ]",
         Set::Custom(httplog),
         "HTTP line of the traffic log.",
+    ),
+    row(
+        "option httpslog",
+        FRONT,
+        Since(2, 5),
+        "",
+        Set::Custom(httpslog),
+        "HTTP line of the traffic log with the fields of TLS.",
     ),
     row("option tcplog", FRONT, Since(1, 1), "", Set::Custom(tcplog), "TCP line of the traffic log."),
     row(

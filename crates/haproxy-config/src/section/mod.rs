@@ -1,5 +1,6 @@
 //! The sections and their keywords: one file a family, its rows at the bottom. This file finds the row of a line.
 
+pub(crate) mod added_fields;
 pub(crate) mod balance;
 pub(crate) mod bind;
 pub(crate) mod captures;
@@ -7,6 +8,7 @@ pub(crate) mod check;
 pub(crate) mod environment;
 pub(crate) mod errors;
 pub(crate) mod global;
+pub(crate) mod h1;
 pub(crate) mod header;
 pub(crate) mod logs;
 pub(crate) mod options;
@@ -23,6 +25,7 @@ pub(crate) mod stats_socket;
 pub(crate) mod threads;
 pub(crate) mod timeouts;
 pub(crate) mod tune;
+pub(crate) mod userlist;
 
 use crate::cx::{Cx, Line, Outcome, Refusal};
 use crate::declared::{GlobalDecl, ProxyDecl, SectionKind};
@@ -36,6 +39,8 @@ use config_text::spelling::nearest;
 pub(crate) enum Opening {
     Global,
     Proxy(SectionKind),
+    HttpErrors,
+    UserList,
     NotBuilt(&'static str),
 }
 
@@ -48,6 +53,8 @@ impl Opening {
             "frontend" => Self::Proxy(SectionKind::Frontend),
             "backend" => Self::Proxy(SectionKind::Backend),
             "listen" => Self::Proxy(SectionKind::Listen),
+            "http-errors" => Self::HttpErrors,
+            "userlist" => Self::UserList,
             _ => Self::NotBuilt(known::UNBUILT_SECTIONS.iter().find(|s| **s == word)?),
         })
     }
@@ -142,6 +149,7 @@ fn warns_late(row: &Row<ProxyDecl>) -> bool {
                 | "log-format-sd"
                 | "error-log-format"
                 | "option httplog"
+                | "option httpslog"
                 | "option tcplog"
         )
 }

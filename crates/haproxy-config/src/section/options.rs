@@ -4,9 +4,8 @@ use crate::cx::{Cx, Line, Outcome, Refusal};
 use crate::declared::{HttpClosing, ProxyDecl};
 use crate::known;
 use crate::registry::{Row, Sections, Set, Since, row};
-use crate::runtime::ForwardFor;
+use crate::runtime::RestrictNames;
 use config_text::spelling::nearest;
-use std::net::IpAddr;
 use units::lenient_int;
 
 /// Options that are gone, with the reference's farewell.
@@ -42,8 +41,11 @@ pub(crate) fn unknown(line: &Line<'_>) -> Refusal {
 /// Options that are no flags: neither `no` nor `default` may stand in front.
 const NOT_NEGATABLE: &[&str] = &[
     "option forwardfor",
+    "option http-restrict-req-hdr-names",
     "option httpchk",
     "option httplog",
+    "option httpslog",
+    "option originalto",
     "option tcp-check",
     "option tcpka",
     "option tcplog",
@@ -115,65 +117,22 @@ fn redispatch(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcom
     Ok(())
 }
 
-fn forwardfor(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
-    let mut decl = ForwardFor { header: b"x-forwarded-for".to_vec(), except: Vec::new(), if_none: false };
-    let mut at = 0;
-    while !line.arg(at).is_empty() {
-        match line.arg(at).as_str() {
-            "except" => {
-                let network = parse_network(&line.arg(at + 1)).ok_or_else(|| {
-                    Refusal::fatal("'option forwardfor except' expects <address>[/mask] as argument.")
-                })?;
-                decl.except.push(network);
-                at += 2;
-            }
-            "header" => {
-                let name = line.arg(at + 1);
-                if name.is_empty() {
-                    return Err(Refusal::fatal(
-                        "'option forwardfor header' expects <header_name> as argument.",
-                    ));
-                }
-                decl.header = name.to_ascii_lowercase().into_bytes();
-                at += 2;
-            }
-            "if-none" => {
-                decl.if_none = true;
-                at += 1;
-            }
-            _ => {
-                return Err(Refusal::fatal(
-                    "'option forwardfor' only supports optional values: 'except', 'header' and 'if-none'.",
-                ));
-            }
-        }
+fn restrict_names(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    const EXPECTS: &str =
+        "option 'http-restrict-req-hdr-names' expects 'preserve', 'reject' or 'delete' option.";
+    let what = match line.arg(0).as_str() {
+        "" => return Err(Refusal::fatal(format!("missing parameter. {EXPECTS}"))),
+        "preserve" => RestrictNames::Preserve,
+        "delete" => RestrictNames::Delete,
+        "reject" => RestrictNames::Reject,
+        other => return Err(Refusal::fatal(format!("invalid parameter '{other}'. {EXPECTS}"))),
+    };
+    let extra = line.arg(1);
+    if !extra.is_empty() {
+        return Err(Refusal::fatal(format!("'option' cannot handle unexpected argument '{extra}'.")));
     }
-    proxy.forwardfor.set(Some(decl), line.span, cx.section);
+    proxy.restrict_names.set(what, line.span, cx.section);
     Ok(())
-}
-
-/// `address`, `address/bits` or `address/mask`.
-fn parse_network(text: &str) -> Option<(IpAddr, u8)> {
-    let (address, mask) = match text.split_once('/') {
-        Some((address, mask)) => (address, Some(mask)),
-        None => (text, None),
-    };
-    let address: IpAddr = address.parse().ok()?;
-    let width = if address.is_ipv4() { 32 } else { 128 };
-    let bits = match mask {
-        None => width,
-        Some(mask) => match mask.parse::<u8>() {
-            Ok(bits) => bits,
-            Err(_) => {
-                let dotted: std::net::Ipv4Addr = mask.parse().ok()?;
-                let value = u32::from(dotted);
-                let ones = value.leading_ones();
-                (ones + value.trailing_zeros() == 32 || value == u32::MAX)
-                    .then_some(u8::try_from(ones).ok()?)?
-            }
-        },
-    };
-    (bits <= width).then_some((address, bits))
 }
 
 macro_rules! flag {
@@ -206,15 +165,28 @@ pub(crate) const KEYWORDS: &[Row<ProxyDecl>] = &[
     flag!("option allbackups", BACK, Since(1, 3), allbackups, "Uses all backup servers at once."),
     flag!("option clitcpka", FRONT, Since(1, 3), clitcpka, "TCP keep-alive towards clients."),
     row("option contstats", FRONT, Since(1, 3), "", Set::Tuning(0), "Counts bytes while they pass."),
+    flag!(
+        "option disable-h2-upgrade",
+        FRONT,
+        Since(2, 4),
+        disable_h2_upgrade,
+        "Does not take a connection of HTTP/1 for one of HTTP/2; that is never done yet."
+    ),
     flag!("option dontlog-normal", FRONT, Since(1, 4), dontlog_normal, "Logs what failed only."),
     flag!("option dontlognull", FRONT, Since(1, 3), dontlognull, "Does not log connections without data."),
-    row(
-        "option forwardfor",
-        ALL,
-        Since(1, 3),
-        "[ except <network> ] [ header <name> ] [ if-none ]",
-        Set::Custom(forwardfor),
-        "Adds the client's address to requests.",
+    flag!(
+        "option h1-case-adjust-bogus-client",
+        FRONT,
+        Since(2, 0),
+        h1_case_adjust_client,
+        "Sends field names to clients as h1-case-adjust spells them."
+    ),
+    flag!(
+        "option h1-case-adjust-bogus-server",
+        BACK,
+        Since(2, 0),
+        h1_case_adjust_server,
+        "Sends field names to servers as h1-case-adjust spells them."
     ),
     flag!(
         "option http-buffer-request",
@@ -247,12 +219,27 @@ pub(crate) const KEYWORDS: &[Row<ProxyDecl>] = &[
         "Does not tell servers that the connection closes."
     ),
     row(
+        "option http-restrict-req-hdr-names",
+        ALL,
+        Since(2, 6),
+        "{ preserve | delete | reject }",
+        Set::Custom(restrict_names),
+        "What becomes of odd field names in requests.",
+    ),
+    row(
         "option http-server-close",
         ALL,
         Since(1, 4),
         "",
         Set::Custom(http_server_close),
         "Closes server connections after a response.",
+    ),
+    flag!(
+        "option http-use-proxy-header",
+        FRONT,
+        Since(1, 4),
+        http_use_proxy_header,
+        "Takes requests with an absolute target for those to a proxy."
     ),
     row(
         "option httpclose",
@@ -312,20 +299,3 @@ pub(crate) const KEYWORDS: &[Row<ProxyDecl>] = &[
     ),
     row("option tcpka", ALL, Since(1, 3), "", Set::Custom(tcpka), "TCP keep-alive on both sides."),
 ];
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn networks() {
-        assert_eq!(parse_network("10.0.0.0/8"), Some(("10.0.0.0".parse().unwrap(), 8)));
-        assert_eq!(parse_network("10.0.0.0/255.255.0.0"), Some(("10.0.0.0".parse().unwrap(), 16)));
-        assert_eq!(parse_network("127.0.0.1"), Some(("127.0.0.1".parse().unwrap(), 32)));
-        assert_eq!(parse_network("::1/128"), Some(("::1".parse().unwrap(), 128)));
-        for bad in ["x", "1.2.3.4/33", "1.2.3.4/255.0.255.0", ""] {
-            assert_eq!(parse_network(bad), None, "{bad}");
-        }
-    }
-}

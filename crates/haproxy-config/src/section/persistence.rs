@@ -1,10 +1,12 @@
-//! `cookie`, `dynamic-cookie-key` (configuration manual, section 4.2).
+//! `cookie`, `dynamic-cookie-key`, `force-persist`, `ignore-persist`, `http-send-name-header` (configuration manual, section 4.2).
 
 use crate::cx::{Cx, Line, Outcome, Refusal};
 use crate::declared::ProxyDecl;
 use crate::registry::{Missing, Row, Sections, Set, Since, row};
 use crate::runtime::Cookie;
+use crate::section::proxy::{condition, with_places};
 use config_text::{Place, Severity};
+use sample::Place as At;
 use std::time::Duration;
 use units::{DelayError, Unit, parse_delay};
 
@@ -103,6 +105,25 @@ fn age(value: &str, name: &str, what: &str) -> Result<Duration, Refusal> {
     })
 }
 
+fn persist_rule(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    let name = line.name();
+    let missing = || format!("'{name}' requires either 'if' or 'unless' followed by a condition.");
+    let broken = format!("a '{name}' rule");
+    let condition =
+        with_places(cx, &[At::BackendTcpRequest], |cx| condition(line.args(), missing, &broken, cx))?;
+    proxy.persist_rules.push((name == "force-persist", condition));
+    Ok(())
+}
+
+fn send_name_header(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    let name = line.arg(0);
+    if name.is_empty() {
+        return Err(Refusal::fatal("'http-send-name-header' requires a header string."));
+    }
+    proxy.send_name_header.set(Some(name), line.span, cx.section);
+    Ok(())
+}
+
 const BACK: Sections = Sections::BACK;
 
 /// Rows of this file.
@@ -125,5 +146,29 @@ pub(crate) const KEYWORDS: &[Row<ProxyDecl>] = &[
             Missing("'dynamic-cookie-key' expects <secret_key> as argument."),
         ),
         "Secret of dynamic cookies.",
+    ),
+    row(
+        "force-persist",
+        Sections::BACKEND,
+        Since(1, 3),
+        "{ if | unless } <condition>",
+        Set::Custom(persist_rule),
+        "Uses the cookie's server even when it is down.",
+    ),
+    row(
+        "http-send-name-header",
+        BACK,
+        Since(1, 4),
+        "<header>",
+        Set::Custom(send_name_header),
+        "Tells the server its name.",
+    ),
+    row(
+        "ignore-persist",
+        Sections::BACKEND,
+        Since(1, 3),
+        "{ if | unless } <condition>",
+        Set::Custom(persist_rule),
+        "Does not look at the cookie.",
     ),
 ];

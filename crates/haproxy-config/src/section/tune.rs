@@ -80,6 +80,19 @@ fn multi_queue(_: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome 
     Ok(())
 }
 
+fn logurilen(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    let text = value(line)?;
+    global.log_uri_len.set(Some(lenient_int(&text)), line.span, cx.section);
+    Ok(())
+}
+
+fn cookielen(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    let text = value(line)?;
+    // HAPROXY: one more for the terminator.
+    global.cookie_len.set(Some(lenient_int(&text).saturating_add(1)), line.span, cx.section);
+    Ok(())
+}
+
 const G: Sections = Sections::GLOBAL;
 
 /// Rows of this file.
@@ -133,6 +146,22 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         "{ on | off }",
         Set::Tuning(1),
         "Copies inside of the reference.",
+    ),
+    row(
+        "tune.http.cookielen",
+        G,
+        Since(1, 4),
+        "<number>",
+        Set::Custom(cookielen),
+        "Longest captured cookie.",
+    ),
+    row(
+        "tune.http.logurilen",
+        G,
+        Since(1, 9),
+        "<number>",
+        Set::Custom(logurilen),
+        "Longest request line in logs.",
     ),
     row("tune.http.maxhdr", G, Since(1, 4), "<number>", Set::Custom(maxhdr), "Most headers of a message."),
     row(

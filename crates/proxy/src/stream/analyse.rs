@@ -2,14 +2,13 @@
 //! http-request rules, statistics, choice of backend, the backend's rules, cookies, and the fields that options add.
 
 use super::rules_on::On;
-use super::{LOGGED_LINE, Step, Stop, Stream};
+use super::{Persistence, Step, Stop, Stream};
 use crate::service::PageRequest;
 use crate::state::Stat;
-use haproxy_config::runtime::{BackendTarget, ForwardFor, Proxy, ProxyIndex, StatsPage};
+use haproxy_config::runtime::{BackendTarget, Proxy, ProxyIndex, StatsPage};
 use log_format::termination::{Cause, ServerSide};
 use rules::Cursor;
 use sample::{Captured, RequestLine, Truth};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Stream<'_> {
@@ -30,7 +29,7 @@ impl Stream<'_> {
             self.request.method(),
             self.request.uri(),
             version,
-            LOGGED_LINE,
+            self.front.thread.world.config.global.log_uri_len.saturating_sub(1),
         ));
         self.monitor(&proxy)?;
         self.capture_request(&proxy);
@@ -38,6 +37,7 @@ impl Stream<'_> {
             self.buffer_request().await?;
         }
         self.run_request_set(&proxy.http_request).await?;
+        self.restrict_names(&proxy)?;
         self.statistics(&proxy).await?;
         let target = self.choose_backend(&proxy)?;
         self.enter_backend(target)?;
@@ -49,13 +49,24 @@ impl Stream<'_> {
                 self.buffer_request().await?;
             }
             self.run_request_set(&config.http_request).await?;
+            self.restrict_names(&config)?;
             self.statistics(&config).await?;
         }
         self.log.timers.request = Some(self.elapsed());
+        self.persistence = self.persistence_of(&backend.config);
         self.request_cookie(&backend);
         self.add_fields(&proxy, &backend.config);
         self.effects.early_hints.clear();
         Ok(())
+    }
+
+    /// The first of the backend's `force-persist` and `ignore-persist` rules that holds.
+    fn persistence_of(&self, backend: &Proxy) -> Persistence {
+        match backend.persist_rules.iter().find(|(_, condition)| self.holds(condition)) {
+            None => Persistence::Usual,
+            Some((true, _)) => Persistence::Forced,
+            Some((false, _)) => Persistence::Ignored,
+        }
     }
 
     fn content_rules(&mut self, proxy: &Proxy) -> Step<()> {
@@ -74,8 +85,9 @@ impl Stream<'_> {
         }
         let failed = proxy.monitor_fail.iter().any(|condition| self.holds(condition));
         self.unlogged = true;
-        let reply = self.error_reply(if failed { 503 } else { 200 });
-        self.answered_locally(reply)
+        let status = if failed { 503 } else { 200 };
+        let reply = self.error_reply(status);
+        self.answered_locally(status, reply)
     }
 
     /// Whether a condition holds on the request.
@@ -135,7 +147,7 @@ impl Stream<'_> {
         self.log.timers.queue = self.log.timers.request;
         self.log.timers.connect = self.log.timers.request;
         self.log.timers.data = self.log.timers.request;
-        self.answered_locally(Arc::new(reply))
+        self.answered_locally(reply.status, Arc::new(reply))
     }
 
     fn may_administer(&self, page: &StatsPage) -> bool {
@@ -186,7 +198,6 @@ impl Stream<'_> {
     }
 
     fn no_backend<T>(&mut self) -> Step<T> {
-        self.log.timers.request.get_or_insert(self.elapsed());
         self.log.termination.note(Cause::ServerAbort, log_format::termination::Phase::Connect);
         let reply = self.error_reply(503);
         Err(Stop::Answer(reply))
@@ -211,63 +222,4 @@ impl Stream<'_> {
         let target = self.choose_backend(&proxy)?;
         self.enter_backend(target)
     }
-
-    /// The fields that options add: unique id, then forwardfor.
-    fn add_fields(&mut self, frontend: &Proxy, backend: &Proxy) {
-        if let Some(format) = &frontend.unique_id_format {
-            if self.view.unique_id.is_none() {
-                let mut id = Vec::with_capacity(64);
-                let cx = sample::Cx {
-                    session: self.session,
-                    stream: &self.view,
-                    request: Some(&*self.request),
-                    response: None,
-                    request_payload: &[],
-                    response_payload: &[],
-                    complete: true,
-                    in_response: false,
-                    env: &self.front.thread.env,
-                };
-                format.render(&self.log, &cx, &mut id);
-                id.truncate(127);
-                self.view.unique_id = Some(id);
-            }
-            if let (Some(name), Some(id)) = (&frontend.unique_id_header, &self.view.unique_id) {
-                self.request.append(name, id);
-            }
-        }
-        let (of_frontend, of_backend) = (frontend.forwardfor.as_ref(), backend.forwardfor.as_ref());
-        if let Some(option) = of_backend.or(of_frontend) {
-            // `if-none` of either side is enough; an address excepted by either side is left out.
-            let all = [of_frontend, of_backend];
-            let if_none = all.into_iter().flatten().any(|o| o.if_none);
-            if if_none && self.request.value(&option.header).is_some() {
-                return;
-            }
-            let Some(src) = self.session.src else { return };
-            if all.into_iter().flatten().any(|o| is_excepted(o, src.ip())) {
-                return;
-            }
-            let mut text = self.front.thread.take_text();
-            let _ = std::io::Write::write_fmt(&mut text, format_args!("{}", src.ip()));
-            self.request.append(&option.header, &text);
-            self.front.thread.give_text(text);
-        }
-    }
-}
-
-fn is_excepted(option: &ForwardFor, address: IpAddr) -> bool {
-    option.except.iter().any(|(network, bits)| match (network, address) {
-        (IpAddr::V4(network), IpAddr::V4(address)) => {
-            let shift = 32u32.saturating_sub(u32::from(*bits));
-            let mask = u32::MAX.checked_shl(shift).unwrap_or(0);
-            u32::from(*network) & mask == u32::from(address) & mask
-        }
-        (IpAddr::V6(network), IpAddr::V6(address)) => {
-            let shift = 128u32.saturating_sub(u32::from(*bits));
-            let mask = u128::MAX.checked_shl(shift).unwrap_or(0);
-            u128::from(*network) & mask == u128::from(address) & mask
-        }
-        _ => false,
-    })
 }

@@ -1,6 +1,6 @@
 //! Persistence cookies (configuration manual, `cookie`; haproxy-algorithms, part 5) and cookie captures.
 
-use super::Stream;
+use super::{Persistence, Stream};
 use crate::state::{BackendState, CookieMatch, Wanted};
 use haproxy_config::runtime::Cookie;
 use http1::Head;
@@ -87,9 +87,13 @@ impl Stream<'_> {
         if outside(self.cookie.last, cookie.maxidle) {
             return CookieRequest::Expired;
         }
-        match backend.match_cookie(key, backend.config.options.persist) {
+        if self.persistence == Persistence::Ignored {
+            return CookieRequest::Unused;
+        }
+        let forced = self.persistence == Persistence::Forced;
+        match backend.match_cookie(key, backend.config.options.persist || forced) {
             CookieMatch::Valid(server) => {
-                self.wanted = Some(Wanted { server, forced: false });
+                self.wanted = Some(Wanted { server, forced });
                 CookieRequest::Valid
             }
             CookieMatch::Down => CookieRequest::Down,
@@ -146,7 +150,7 @@ impl Stream<'_> {
             }
             break;
         }
-        let kept = cookie.preserve && set_by_server;
+        let kept = (cookie.preserve && set_by_server) || self.persistence == Persistence::Ignored;
         let method_fits = !cookie.postonly || self.request.method() == b"POST";
         if cookie.insert && !kept && method_fits && (!valid || self.dates_are_stale(cookie)) {
             self.insert_cookie(cookie, key.as_deref().map(Vec::as_slice), valid);

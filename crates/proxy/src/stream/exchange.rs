@@ -154,6 +154,9 @@ impl Stream<'_> {
         }
         let head = self.response_bytes(false);
         response.rewind(head);
+        if self.front.proxy.options.h1_case_adjust_client {
+            response.adjust_trailers(&self.front.thread.world.config.global.case_map);
+        }
         response.set_chunked(self.response.value(b"transfer-encoding").is_some());
         response.set_last(self.close);
         self.side = ServerSide::Data;
@@ -198,6 +201,11 @@ impl Stream<'_> {
             let header = self.proxy_header(server);
             out.extend_from_slice(&header);
         }
+        let name_header = self.backend.as_ref().and_then(|b| b.config.send_name_header.clone());
+        if let Some(name) = &name_header {
+            self.request.remove(name);
+        }
+        let start = out.len();
         self.request.write_fields(&mut out);
         let framed = self.request.value(b"content-length").is_some()
             || self.request.value(b"transfer-encoding").is_some();
@@ -214,7 +222,18 @@ impl Stream<'_> {
             (false, Version::Http10) => out.extend_from_slice(b"connection: keep-alive\r\n"),
             _ => {}
         }
+        if let (Some(name), Some(server)) = (&name_header, &self.server) {
+            out.extend_from_slice(name);
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(server.name().as_bytes());
+            out.extend_from_slice(b"\r\n");
+        }
         out.extend_from_slice(b"\r\n");
+        if self.backend.as_ref().is_some_and(|b| b.config.options.h1_case_adjust_server) {
+            let map = &self.front.thread.world.config.global.case_map;
+            map.adjust_head(out.get_mut(start..).unwrap_or_default());
+            self.flow.adjust_trailers(map);
+        }
         self.keep_or_repeat_body(&mut out);
         self.flow.rewind(out);
         let now = self.now_ms();
@@ -261,6 +280,7 @@ impl Stream<'_> {
             fields: global.max_headers.saturating_sub(1),
             size: global.bufsize.saturating_sub(global.maxrewrite),
             relaxed: backend.is_some_and(|b| b.config.options.accept_invalid_http_response),
+            any_payload: true,
         };
         let context = RequestContext {
             head: self.request.method() == b"HEAD",

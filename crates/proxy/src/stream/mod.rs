@@ -11,6 +11,8 @@ mod cookie;
 pub(crate) mod debug;
 mod end;
 mod exchange;
+mod fields;
+mod forwarded;
 mod inspect;
 mod reply;
 mod response;
@@ -39,9 +41,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Longest request line in logs: the reference's `tune.http.logurilen` less its terminator.
-const LOGGED_LINE: usize = 1023;
-
 /// How a stream's client connection goes on.
 #[derive(Debug)]
 pub(crate) enum Ended {
@@ -62,6 +61,18 @@ pub(crate) enum Stop {
     Cut,
     /// Leave the client hanging.
     Vanish,
+}
+
+/// What `force-persist` and `ignore-persist` rules say about a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Persistence {
+    /// Nothing.
+    #[default]
+    Usual,
+    /// The cookie's server serves, even when it is down.
+    Forced,
+    /// The cookie is not looked at.
+    Ignored,
 }
 
 /// A step on the way.
@@ -117,6 +128,7 @@ pub(crate) struct Stream<'s> {
     /// The proxy answered by itself (redirect, return, statistics, monitor).
     locally_answered: bool,
     cookie: cookie::CookieState,
+    persistence: Persistence,
     /// Descriptor of the server connection for `-d`; -1 is none, and when nobody looks.
     server_descriptor: i32,
 }
@@ -179,6 +191,8 @@ impl<'s> Stream<'s> {
         log.timers.idle = Some(idle_ms.unwrap_or(0));
         stream_view.number = number;
         stream_view.first_request = session.requests == 0;
+        stream_view.to_a_proxy =
+            front.proxy.options.http_use_proxy_header && !matches!(request.uri(), [] | [b'/' | b'*', ..]);
         stream_view.capture_lengths.clone_from(&front.capture_lengths);
         if let Some(idle_ms) = idle_ms {
             stream_view.request_at_us = view.accepted_at_us + idle_ms * 1000;
@@ -212,6 +226,7 @@ impl<'s> Stream<'s> {
             logged: false,
             locally_answered: false,
             cookie: cookie::CookieState::default(),
+            persistence: Persistence::default(),
             server_descriptor: -1,
             request,
             front,
@@ -308,12 +323,24 @@ impl<'s> Stream<'s> {
     /// the reply says.
     fn error_reply(&mut self, status: u16) -> Arc<Reply> {
         self.log.status = Some(status);
-        self.backend
-            .as_ref()
-            .and_then(|backend| backend.config.errors.get(&status))
-            .or_else(|| self.front.proxy.errors.get(&status))
-            .cloned()
-            .unwrap_or_else(|| Reply::builtin(status))
+        let of_backend = self.backend.as_ref().and_then(|backend| backend.config.errors.get(&status));
+        let Some(page) = of_backend.or_else(|| self.front.proxy.errors.get(&status)) else {
+            return Reply::builtin(status);
+        };
+        // A request's head leaves with the connection to a server.
+        let there = self.http && self.log.timers.connect.is_none();
+        let cx = sample::Cx {
+            session: self.session,
+            stream: &self.view,
+            request: there.then_some(&self.request),
+            response: None,
+            request_payload: &[],
+            response_payload: &[],
+            complete: true,
+            in_response: false,
+            env: &self.front.thread.env,
+        };
+        page.reply(&self.log, &cx)
     }
 
     /// Ends with an error status.

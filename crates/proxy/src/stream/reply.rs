@@ -55,6 +55,7 @@ impl Stream<'_> {
         self.response.write_fields(&mut out);
         self.write_connection(&mut out);
         out.extend_from_slice(b"\r\n");
+        self.adjust_case(&mut out);
         if self.request.method() != b"HEAD" && !matches!(self.response.status(), 204 | 304) {
             self.log.bytes_out += body.len() as u64;
             out.extend_from_slice(body);

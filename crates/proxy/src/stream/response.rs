@@ -27,6 +27,7 @@ impl Stream<'_> {
         self.log.bytes_out += facts.counted_size;
         let mut text = self.front.thread.take_text();
         self.response.write(&mut text);
+        self.adjust_case(&mut text);
         let written = self.write_client(&text).await;
         self.front.thread.give_text(text);
         written?;
@@ -175,7 +176,15 @@ impl Stream<'_> {
             self.write_connection(&mut out);
         }
         out.extend_from_slice(b"\r\n");
+        self.adjust_case(&mut out);
         out
+    }
+
+    /// `option h1-case-adjust-bogus-client`
+    pub(super) fn adjust_case(&self, head: &mut [u8]) {
+        if self.front.proxy.options.h1_case_adjust_client {
+            self.front.thread.world.config.global.case_map.adjust_head(head);
+        }
     }
 
     /// The field that tells the client how its connection goes on.

@@ -5,7 +5,7 @@
 
 use super::assign::Interrupted;
 use super::exchange::Awaited;
-use super::{Step, Stream};
+use super::{Persistence, Step, Stream};
 use crate::buffer::Buffer;
 use crate::state::{BackendState, OpState, ServerState, Stat};
 use crate::timers::after;
@@ -150,6 +150,9 @@ impl Stream<'_> {
     fn may_redispatch(&self, server: &ServerState, active: u32) -> bool {
         let Some(backend) = &self.backend else { return false };
         let Some(interval) = backend.config.redispatch else { return false };
+        if self.persistence == Persistence::Forced {
+            return false;
+        }
         if self.wanted.is_some_and(|wanted| wanted.forced) {
             return false;
         }

@@ -32,7 +32,8 @@ impl Stream<'_> {
         let in_response = on != On::Request;
         let head = if in_response { &self.response } else { &self.request };
         let room = global.bufsize.saturating_sub(head.wire_size());
-        let has_request = self.http;
+        // The request's head has left when a response is looked at.
+        let has_request = !in_response && self.http;
         let has_response = on == On::Response && self.http;
         let verdict = {
             let mut scratch = thread.scratch.borrow_mut();
@@ -97,14 +98,14 @@ impl Stream<'_> {
                 self.note(Cause::Proxy);
                 Err(Stop::Answer(self.denial(status, reply)))
             }
-            Verdict::Reply(reply) => self.answered_locally(reply),
+            Verdict::Reply { status, reply } => self.answered_locally(status, reply),
             Verdict::ErrorPage { status } => {
                 let reply = self.error_reply(status);
-                self.answered_locally(reply)
+                self.answered_locally(status, reply)
             }
             Verdict::Auth { status, challenge } => {
                 let reply = self.error_reply(status).with_challenge(&challenge);
-                self.answered_locally(Arc::new(reply))
+                self.answered_locally(status, Arc::new(reply))
             }
             Verdict::Reject => {
                 self.count_denied_request();
@@ -126,11 +127,11 @@ impl Stream<'_> {
     }
 
     /// An answer that the proxy makes itself: log state `LR`.
-    pub(super) fn answered_locally<T>(&mut self, reply: Arc<Reply>) -> Step<T> {
+    pub(super) fn answered_locally<T>(&mut self, status: u16, reply: Arc<Reply>) -> Step<T> {
         self.log.termination.note(Cause::Local, Phase::Request);
         self.log.timers.request.get_or_insert(self.elapsed());
         self.locally_answered = true;
-        self.log.status = Some(reply.status);
+        self.log.status = Some(status);
         Err(Stop::Answer(reply))
     }
 
@@ -143,9 +144,9 @@ impl Stream<'_> {
                 self.log.termination.note(Cause::Proxy, Phase::Headers);
                 Some(Stop::Answer(self.denial(status, reply)))
             }
-            Verdict::Reply(reply) => {
+            Verdict::Reply { status, reply } => {
                 self.log.termination.note(Cause::Local, Phase::Headers);
-                self.log.status = Some(reply.status);
+                self.log.status = Some(status);
                 Some(Stop::Answer(reply))
             }
             Verdict::ErrorPage { status } => {

@@ -12,12 +12,10 @@ struct Auth {
 
 impl Action for Auth {
     fn run(&self, cx: &mut RuleCx<'_>) -> Verdict {
-        // A target in absolute form with a proxy-connection field is a request to a proxy.
-        let proxied = cx
-            .request
-            .as_deref()
-            .is_some_and(|head| !head.uri().starts_with(b"/") && head.value(b"proxy-connection").is_some());
-        Verdict::Auth { status: if proxied { 407 } else { 401 }, challenge: self.challenge.clone() }
+        Verdict::Auth {
+            status: if cx.stream.to_a_proxy { 407 } else { 401 },
+            challenge: self.challenge.clone(),
+        }
     }
 }
 

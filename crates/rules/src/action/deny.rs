@@ -3,7 +3,7 @@
 use super::http_reply::{HttpReply, parse_reply};
 use super::{Action, ActionRow, Args, HTTP, REQUEST, row};
 use crate::parse::Parsed;
-use crate::{RuleCx, RuleKind, Verdict};
+use crate::{NamedErrors, RuleCx, RuleKind, Verdict};
 use sample::ParseCx;
 
 #[derive(Debug)]
@@ -14,8 +14,12 @@ struct Deny {
 
 impl Action for Deny {
     fn run(&self, cx: &mut RuleCx<'_>) -> Verdict {
-        let (status, reply) = (self.reply.status(), self.reply.own(cx));
+        let (status, reply) = (self.reply.status(), self.reply.own(cx.log, &cx.cx()));
         if self.tarpit { Verdict::Tarpit { status, reply } } else { Verdict::Deny { status, reply } }
+    }
+
+    fn named_errors(&self) -> Option<&NamedErrors> {
+        self.reply.named_errors()
     }
 }
 

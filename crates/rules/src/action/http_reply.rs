@@ -1,17 +1,17 @@
 //! `return`, and the arguments that it shares with `deny` and `tarpit`: the description of a reply.
 
-use super::{Action, ActionRow, Args, HTTP, format, row, with_rendered};
+use super::{Action, ActionRow, Args, HTTP, format, row};
 use crate::parse::Parsed;
-use crate::{Body, Reply, RuleCx, Verdict, builtin_statuses, default_reason};
-use config_text::Place;
+use crate::{Body, NamedErrors, Reply, RuleCx, Verdict, builtin_statuses, default_reason};
+use config_text::{Place, Word};
 use http1::Version;
-use log_format::{LogFormat, Purpose};
-use sample::ParseCx;
+use log_format::{LogData, LogFormat, Purpose};
+use sample::{Cx, ParseCx};
 use std::sync::Arc;
 
 /// A described reply.
 #[derive(Debug)]
-pub(crate) struct HttpReply {
+pub struct HttpReply {
     status: u16,
     content: Content,
     content_type: Option<Vec<u8>>,
@@ -26,6 +26,8 @@ enum Content {
     None,
     /// A reparsed errorfile.
     ErrorFile(Arc<Reply>),
+    /// The status's page in an `http-errors` section.
+    Section(NamedErrors),
     /// A fixed payload.
     Fixed(Arc<[u8]>),
     /// A payload made for each stream.
@@ -34,26 +36,44 @@ enum Content {
 
 impl HttpReply {
     /// The status.
-    pub(crate) fn status(&self) -> u16 {
+    #[must_use]
+    pub fn status(&self) -> u16 {
         self.status
     }
 
+    /// The `http-errors` section that it takes its page from.
+    #[must_use]
+    pub fn named_errors(&self) -> Option<&NamedErrors> {
+        match &self.content {
+            Content::Section(named) => Some(named),
+            _ => None,
+        }
+    }
+
     /// The reply; none when the proxy's error page is meant.
-    pub(crate) fn own(&self, cx: &mut RuleCx<'_>) -> Option<Arc<Reply>> {
+    #[must_use]
+    pub fn own(&self, log: &LogData, cx: &Cx<'_>) -> Option<Arc<Reply>> {
         let body = match &self.content {
             Content::DefaultErrorFiles => return None,
             Content::ErrorFile(reply) => return Some(Arc::clone(reply)),
+            Content::Section(named) => match named.reply() {
+                Some(reply) => return Some(reply),
+                // HAPROXY: a status that the section lacks is answered without a body.
+                None => Body::Shared(Arc::from(&b""[..])),
+            },
             Content::None => Body::Shared(Arc::from(&b""[..])),
             Content::Fixed(bytes) => Body::Shared(Arc::clone(bytes)),
             Content::Format(format) => {
                 let mut body = Vec::new();
-                format.render(cx.log, &cx.cx(), &mut body);
+                format.render(log, cx, &mut body);
                 Body::Owned(body)
             }
         };
         let mut fields = Vec::with_capacity(self.headers.len() + 2);
-        for (name, value) in &self.headers {
-            with_rendered(cx, value, |_, value| fields.push((name.clone(), value.to_vec())));
+        for (name, format) in &self.headers {
+            let mut value = Vec::new();
+            format.render(log, cx, &mut value);
+            fields.push((name.clone(), value));
         }
         let length = body.as_ref().len();
         // HAPROXY: a 204 has no length, and the connection is closed after it.
@@ -81,7 +101,7 @@ pub(crate) fn parse_reply(
     default_status: u16,
     cx: &mut ParseCx<'_>,
 ) -> Result<HttpReply, String> {
-    let is_return = args.name == "return";
+    let is_return = args.name != "deny" && args.name != "tarpit";
     let mut reply =
         HttpReply { status: default_status, content: Content::None, content_type: None, headers: Vec::new() };
     let mut chosen = false;
@@ -139,9 +159,9 @@ pub(crate) fn parse_reply(
         let what = match word {
             b"default-errorfiles" => "",
             b"errorfile" | b"file" | b"lf-file" => "<file>",
+            b"errorfiles" => "<name>",
             b"string" => "<str>",
             b"lf-string" => "<fmt>",
-            b"errorfiles" => return Err("'errorfiles' is not implemented yet in haproxy-rs".to_owned()),
             _ => break,
         };
         let shown = args.shown(0);
@@ -181,6 +201,7 @@ fn load(word: &[u8], argument: &[u8], cx: &mut ParseCx<'_>) -> Result<Content, S
                 Reply::from_error_file(&raw).map_err(|error| format!("'{path}': {error}"))?,
             ))
         }
+        b"errorfiles" => Content::Section(NamedErrors::new(&path)),
         b"file" => Content::Fixed(read("")?.into()),
         b"lf-file" => {
             let text = read("")?;
@@ -200,14 +221,21 @@ fn finish(reply: &mut HttpReply, plain: bool, cx: &mut ParseCx<'_>) -> Result<()
     if plain {
         reply.content = Content::DefaultErrorFiles;
     }
-    let from_file = matches!(reply.content, Content::DefaultErrorFiles | Content::ErrorFile(_));
-    if matches!(reply.content, Content::DefaultErrorFiles)
-        && !builtin_statuses().any(|status| status == reply.status)
-    {
+    let from_file =
+        matches!(reply.content, Content::DefaultErrorFiles | Content::ErrorFile(_) | Content::Section(_));
+    let by_status = match &reply.content {
+        Content::DefaultErrorFiles => Some("default-errorfiles"),
+        Content::Section(_) => Some("errorfiles"),
+        _ => None,
+    };
+    if let Some(argument) = by_status.filter(|_| !builtin_statuses().any(|status| status == reply.status)) {
         return Err(format!(
-            "status code '{}' not handled by default with 'default-errorfiles' argument.",
+            "status code '{}' not handled by default with '{argument}' argument.",
             reply.status
         ));
+    }
+    if let Content::Section(named) = &mut reply.content {
+        named.set_status(reply.status);
     }
     let written_type = reply.content_type.as_ref().map(|t| String::from_utf8_lossy(t).into_owned());
     if from_file {
@@ -247,11 +275,52 @@ struct Return {
 
 impl Action for Return {
     fn run(&self, cx: &mut RuleCx<'_>) -> Verdict {
-        match self.reply.own(cx) {
-            Some(reply) => Verdict::Reply(reply),
+        match self.reply.own(cx.log, &cx.cx()) {
+            Some(reply) => Verdict::Reply { status: self.reply.status(), reply },
             None => Verdict::ErrorPage { status: self.reply.status() },
         }
     }
+
+    fn named_errors(&self) -> Option<&NamedErrors> {
+        self.reply.named_errors()
+    }
+}
+
+/// What an `http-error` line declares.
+#[derive(Debug)]
+pub enum HttpError {
+    /// The page of the status in an `http-errors` section.
+    Section(String),
+    /// A reply that does not depend on the request.
+    Fixed(Arc<Reply>),
+    /// A reply that is made for each request.
+    Described(Arc<HttpReply>),
+}
+
+/// Parses the words after `http-error`.
+///
+/// # Errors
+/// The reference's text after `http-error`, with the punctuation in front.
+pub fn parse_http_error(words: &[Word], cx: &mut ParseCx<'_>) -> Result<(u16, HttpError), String> {
+    let mut args = Args { words, at: 0, kind: crate::RuleKind::HttpRequest, name: "http-error" };
+    let reply = parse_reply(&mut args, 0, cx).map_err(|text| format!(" : {text}"))?;
+    if !args.peek(0).is_empty() {
+        return Err(format!(" : unknown keyword '{}'.", args.shown(0)));
+    }
+    if reply.status == 0 {
+        return Err(" : expects at least a <status> as arguments.\n".to_owned());
+    }
+    if !builtin_statuses().any(|status| status == reply.status) {
+        return Err(format!(": status code '{}' not handled.", reply.status));
+    }
+    let status = reply.status;
+    let error = match &reply.content {
+        Content::DefaultErrorFiles => HttpError::Fixed(Reply::builtin(status)),
+        Content::ErrorFile(file) => HttpError::Fixed(Arc::clone(file)),
+        Content::Section(named) => HttpError::Section(named.section().to_owned()),
+        Content::None | Content::Fixed(_) | Content::Format(_) => HttpError::Described(Arc::new(reply)),
+    };
+    Ok((status, error))
 }
 
 fn parse_return(args: &mut Args<'_>, cx: &mut ParseCx<'_>) -> Parsed {

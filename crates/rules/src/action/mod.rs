@@ -7,7 +7,7 @@ mod deny;
 mod early_hint;
 mod flow;
 mod header;
-mod http_reply;
+pub(crate) mod http_reply;
 mod log;
 pub(crate) mod redirect;
 mod replace;
@@ -19,7 +19,7 @@ mod var;
 mod wait_for_body;
 
 use crate::parse::Parsed;
-use crate::{RuleCx, RuleKind, Verdict};
+use crate::{NamedErrors, RuleCx, RuleKind, Verdict};
 use config_text::Word;
 use log_format::{LogFormat, Purpose};
 use sample::{Expr, ParseCx};
@@ -37,6 +37,11 @@ pub trait Action: std::fmt::Debug + Send + Sync {
     /// Whether adjacent rules of this action share one 103 response.
     fn is_early_hint(&self) -> bool {
         false
+    }
+
+    /// The `http-errors` section that the action's reply comes from; whoever resolves the configuration binds it.
+    fn named_errors(&self) -> Option<&NamedErrors> {
+        None
     }
 
     /// `strict-mode`: whether failed rewrites are ignored from here on.

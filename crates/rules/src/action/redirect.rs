@@ -2,7 +2,7 @@
 
 use super::{Action, ActionRow, Args, HTTP, row};
 use crate::parse::Parsed;
-use crate::{Body, Reply, RuleCx, Verdict, default_reason};
+use crate::{Body, Reply, RuleCx, RuleKind, Verdict, default_reason};
 use http1::Version;
 use log_format::{LogFormat, Purpose};
 use sample::ParseCx;
@@ -71,14 +71,15 @@ impl Action for Redirect {
         if let Some(cookie) = &self.cookie {
             fields.push((b"set-cookie".to_vec(), cookie.clone()));
         }
-        Verdict::Reply(Arc::new(Reply {
+        let reply = Arc::new(Reply {
             status: self.code,
             reason: default_reason(self.code).as_bytes().to_vec(),
             version: Version::Http11,
             fields,
             body: Body::Shared(Arc::from(&b""[..])),
             close: false,
-        }))
+        });
+        Verdict::Reply { status: self.code, reply }
     }
 }
 
@@ -87,9 +88,13 @@ fn parse_any(args: &mut Args<'_>, formats: bool, cx: &mut ParseCx<'_>) -> Parsed
     let mut code = 302;
     let mut cookie = None;
     let (mut drop_query, mut append_slash, mut ignore_empty) = (false, false, false);
+    let in_response = args.kind == RuleKind::HttpResponse;
     while !args.ended() {
         let word = args.peek(0);
         let argument = args.peek(1);
+        if in_response && matches!(word, b"prefix" | b"scheme") {
+            return Err("response only supports redirect type 'location'".to_owned());
+        }
         let needs =
             matches!(word, b"location" | b"prefix" | b"scheme" | b"code" | b"set-cookie" | b"clear-cookie");
         if needs && argument.is_empty() {

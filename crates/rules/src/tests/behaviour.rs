@@ -312,13 +312,13 @@ fn replies() {
     ];
     for (rule, want) in cases {
         let reply = match Stream::new(&[&format!("http-request {rule}")]).run(false) {
-            Verdict::Reply(reply) | Verdict::Deny { reply: Some(reply), .. } => reply,
+            Verdict::Reply { reply, .. } | Verdict::Deny { reply: Some(reply), .. } => reply,
             other => panic!("{rule}: {other:?}"),
         };
         assert_eq!(told(&reply), want, "{rule}");
     }
     let keyword = match Stream::new(&["redirect location /%[path] code 303"]).run(false) {
-        Verdict::Reply(reply) => reply,
+        Verdict::Reply { reply, .. } => reply,
         other => panic!("{other:?}"),
     };
     assert!(told(&keyword).starts_with("303 See Other\ncontent-length: 0\nlocation: /%[path]\n"));

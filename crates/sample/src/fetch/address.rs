@@ -73,6 +73,11 @@ fn zero<'a>(_: &Cx<'a>, _: &'a [Arg]) -> Fetched<'a> {
     Ok(Value::Int(0))
 }
 
+/// A connection without TLS is no resumed one.
+fn not_resumed<'a>(_: &Cx<'a>, _: &'a [Arg]) -> Fetched<'a> {
+    Ok(Value::Bool(false))
+}
+
 /// Facts of a TLS connection: without one they have no value.
 fn without_tls<'a>(_: &Cx<'a>, _: &'a [Arg]) -> Fetched<'a> {
     absent()
@@ -180,7 +185,7 @@ pub(super) const FETCHES: &[FetchRow] = &[
         CLIENT_SESSION,
         (1, 8),
         "Whether the TLS session was resumed.",
-        without_tls,
+        not_resumed,
     ),
     row(
         "ssl_fc_sni",

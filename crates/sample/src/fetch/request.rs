@@ -7,7 +7,7 @@ use crate::arg::{Arg, ArgType};
 use crate::conv::base64_decode;
 use crate::uri::{authority, parameters, path_and_query_of, path_of};
 use crate::value::leading_int;
-use crate::{Cx, ParseCx, Type, Value};
+use crate::{Cx, ParseCx, Type, User, Value};
 use http1::Head;
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -201,6 +201,33 @@ pub fn basic_credentials(value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((user.to_vec(), pass.get(1..).unwrap_or_default().to_vec()))
 }
 
+/// The user of the request, when the userlist lets it in.
+fn authenticated<'a>(cx: &Cx<'a>, args: &'a [Arg]) -> Result<&'a User, Missing> {
+    let Some(Arg::UserList(named)) = args.first() else { return absent() };
+    let list = named.get().ok_or(Missing::Absent)?;
+    let (name, password) = basic(cx)?;
+    list.authenticate(&name, &password, cx.env).ok_or(Missing::Absent)
+}
+
+fn auth<'a>(cx: &Cx<'a>, args: &'a [Arg]) -> Fetched<'a> {
+    // Credentials that are missing or of another kind are not an authenticated user's.
+    Ok(Value::Bool(authenticated(cx, args).is_ok()))
+}
+
+fn auth_group<'a>(cx: &Cx<'a>, args: &'a [Arg]) -> Fetched<'a> {
+    authenticated(cx, args).map(|user| Value::str(user.name.as_bytes()))
+}
+
+/// HAPROXY: the value is the user, but patterns are groups.
+fn auth_group_each<'a>(cx: &Cx<'a>, args: &'a [Arg], visit: Visit<'_, 'a>) -> Result<(), Missing> {
+    for group in &authenticated(cx, args)?.groups {
+        if visit(Value::str(group.as_bytes())).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
 fn auth_type<'a>(cx: &Cx<'a>, _: &'a [Arg]) -> Fetched<'a> {
     let (scheme, _) = authorization(cx)?;
     if scheme.eq_ignore_ascii_case(b"basic") {
@@ -235,6 +262,7 @@ fn auth_bearer<'a>(cx: &Cx<'a>, args: &'a [Arg]) -> Fetched<'a> {
 
 const PARAM: &[ArgType] = &[ArgType::Str, ArgType::Str, ArgType::Str];
 const ONE: &[ArgType] = &[ArgType::Str];
+const LIST: &[ArgType] = &[ArgType::UserList];
 const TWO: &[ArgType] = &[ArgType::Str, ArgType::Str];
 
 pub(super) const FETCHES: &[FetchRow] = &[
@@ -252,6 +280,16 @@ pub(super) const FETCHES: &[FetchRow] = &[
     ),
     row("baseq", &[], 0, Type::Str, REQUEST_HEADERS, (2, 2), "First host, the path and the query.", baseq),
     row(
+        "http_auth",
+        LIST,
+        1,
+        Type::Bool,
+        REQUEST_HEADERS,
+        (1, 4),
+        "Whether a userlist lets the user in.",
+        auth,
+    ),
+    row(
         "http_auth_bearer",
         ONE,
         0,
@@ -261,6 +299,17 @@ pub(super) const FETCHES: &[FetchRow] = &[
         "The bearer token of the request.",
         auth_bearer,
     ),
+    row(
+        "http_auth_group",
+        LIST,
+        1,
+        Type::Str,
+        REQUEST_HEADERS,
+        (1, 4),
+        "The user that a userlist lets in, compared by group.",
+        auth_group,
+    )
+    .with_each(auth_group_each),
     row(
         "http_auth_pass",
         &[],
