@@ -9,5 +9,6 @@ mod config_check;
 mod origin;
 mod probes;
 mod processes;
+mod responses;
 mod sources;
 mod subject;

@@ -55,7 +55,8 @@ fn scan_response(
     request: RequestContext,
     head: &mut Head,
 ) -> Result<Option<Facts>, Refusal> {
-    let Some(line) = status_line(input)? else { return Ok(None) };
+    let Some(start) = skip_empty_lines(input)? else { return Ok(None) };
+    let Some(line) = status_line(input, start)? else { return Ok(None) };
     let mut facts = Facts::default();
     let (version, keep_text) = match version(line.version.of(input)) {
         Some(known) => known,
@@ -66,7 +67,7 @@ fn scan_response(
         return Ok(None);
     };
     facts.size = end;
-    if !limits.fits(end, head.field_count()) {
+    if !limits.fits(end - start, head.field_count()) {
         return Err(Refusal::response(end, ParserState::HeadersEnd));
     }
     head.load(
@@ -143,8 +144,24 @@ fn version(text: &[u8]) -> Option<(Version, bool)> {
     })
 }
 
-/// The status line; none while it is incomplete.
-fn status_line(input: &[u8]) -> Result<Option<StatusLine>, Refusal> {
+/// Offset of the first byte after CRLF and LF lines; none when the input ends there.
+fn skip_empty_lines(input: &[u8]) -> Result<Option<usize>, Refusal> {
+    let mut at = 0;
+    loop {
+        match input.get(at) {
+            Some(b'\r' | b'\n') => match scan::line_end(input, at, ParserState::ResponseBefore) {
+                Ok(Some(next)) => at = next,
+                Ok(None) => return Ok(None),
+                Err(bad) => return Err(Refusal::response(bad.at, bad.state)),
+            },
+            Some(_) => return Ok(Some(at)),
+            None => return Ok(None),
+        }
+    }
+}
+
+/// The status line at `start`; none while it is incomplete.
+fn status_line(input: &[u8], start: usize) -> Result<Option<StatusLine>, Refusal> {
     let while_is = |mut at: usize, class: fn(u8) -> bool| {
         while input.get(at).is_some_and(|&b| class(b)) {
             at += 1;
@@ -152,13 +169,13 @@ fn status_line(input: &[u8]) -> Result<Option<StatusLine>, Refusal> {
         at
     };
     let refuse = |at, state| Err(Refusal::response(at, state));
-    let version_end = while_is(0, is_version);
+    let version_end = while_is(start, is_version);
     match input.get(version_end) {
         None => return Ok(None),
-        Some(&b) if is_blank(b) && version_end > 0 => {}
+        Some(&b) if is_blank(b) && version_end > start => {}
         Some(_) => {
             let state =
-                if version_end == 0 { ParserState::ResponseBefore } else { ParserState::ResponseVersion };
+                if version_end == start { ParserState::ResponseBefore } else { ParserState::ResponseVersion };
             return refuse(version_end, state);
         }
     }
@@ -190,7 +207,7 @@ fn status_line(input: &[u8]) -> Result<Option<StatusLine>, Refusal> {
     match scan::line_end(input, reason_end, ParserState::ResponseLineEnd) {
         Ok(None) => Ok(None),
         Ok(Some(next)) => Ok(Some(StatusLine {
-            version: Slice::new(0, version_end),
+            version: Slice::new(start, version_end),
             status,
             reason: Slice::new(reason_start, reason_end),
             next,

@@ -304,6 +304,7 @@ fn responses_have_their_verdicts_and_framing() {
         response(input.as_bytes(), cx).map(|(_, facts)| facts.framing).map_err(|r| r.status)
     };
     for (input, expected) in [
+        ("\r\n\nHTTP/1.1 200 OK\r\n\r\n", Ok(Framing::UntilClose)),
         ("HTTP/1.1 200 OK\r\n\r\n", Ok(Framing::UntilClose)),
         ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", Ok(Framing::Length(3))),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Ok(Framing::Chunked)),
