@@ -15,6 +15,7 @@
 //! Every change of state goes through `Instance::transition`. Deadlines live in [`State`]. Members of a sync group
 //! do not become master on their own: they signal, and [`crate::router::Router`] answers for the group.
 
+mod cause;
 mod hear;
 mod timers;
 
@@ -203,6 +204,7 @@ pub struct Instance {
     /// Our unicast VRRPv3 adverts have the old checksum.
     old_checksum: bool,
     last_sent: Option<Instant>,
+    cause: Option<Cause>,
     out: VecDeque<Output>,
 }
 
@@ -226,6 +228,7 @@ impl Instance {
             ah_sequence: 0,
             old_checksum: config.old_checksum == OldChecksum::Always,
             last_sent: None,
+            cause: None,
             out: VecDeque::new(),
             config,
         }
@@ -248,6 +251,7 @@ impl Instance {
         new.ah_sequence = old.ah_sequence;
         new.old_checksum |= old.old_checksum && new.config.old_checksum == OldChecksum::Detect;
         new.last_sent = old.last_sent;
+        new.cause = old.cause;
         new.master = old.master;
         new.master_priority = old.master_priority;
         new.logged = old.logged;
@@ -309,6 +313,11 @@ impl Instance {
     /// Base priority plus all contributions, not clamped.
     pub fn total_priority(&self) -> i32 {
         i32::from(self.config.base_priority).saturating_add(self.verdict.delta)
+    }
+
+    /// Why its state last changed.
+    pub fn cause(&self) -> Option<Cause> {
+        self.cause
     }
 
     /// Its counters.
@@ -541,6 +550,7 @@ impl Instance {
 
     /// The one place where the state changes.
     fn transition(&mut self, now: Instant, to: StateName, cause: Cause) {
+        self.cause = Some(cause);
         let from_master = matches!(self.state, State::Master { .. });
         match to {
             StateName::Master => self.enter_master(now),

@@ -21,6 +21,7 @@ mod setup;
 mod shell;
 mod smtp;
 mod sockets;
+mod status;
 mod sysctl;
 mod vmacs;
 

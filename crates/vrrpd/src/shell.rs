@@ -34,6 +34,7 @@ use crate::scripts::{Progress, RunId, Runner};
 use crate::setup;
 use crate::smtp::Mailer;
 use crate::sockets::SocketTable;
+use crate::status::{Question, StatusServer};
 use crate::sysctl::Sysctls;
 use crate::vmacs::{Means, Vmacs};
 use crate::{Control, ExitReason, Params, Report};
@@ -67,6 +68,7 @@ pub(crate) struct Shell {
     monitor: Monitor,
     announcer: Announcer,
     runner: Runner,
+    status: Option<StatusServer>,
     files: Files,
     processes: Processes,
     fifos: Fifos,
@@ -94,6 +96,7 @@ enum Wake {
     Script(Progress),
     Trackers(Vec<(TrackerId, Reading)>),
     Processes,
+    Status(Question),
     Timer,
 }
 
@@ -154,6 +157,7 @@ impl Shell {
             sockets: SocketTable::new().map_err(|error| fatal("sockets", &error))?,
             announcer: Announcer::open().map_err(|error| fatal("AF_PACKET socket", &error))?,
             runner: Runner::new().map_err(|error| fatal("thread", &error))?,
+            status: None,
             files,
             processes,
             fifos: Fifos::default(),
@@ -175,6 +179,7 @@ impl Shell {
         shell.log_assigned();
         shell.log_channels();
         shell.fifos.configure(&shell.config, &mut shell.runner);
+        shell.serve_status();
         if shell.params.options.dump_config {
             shell.log_config();
         }
@@ -207,6 +212,7 @@ impl Shell {
                 progress = self.runner.next() => Wake::Script(progress),
                 changes = self.files.changed() => Wake::Trackers(changes),
                 () = self.processes.news() => Wake::Processes,
+                question = next_question(&mut self.status) => Wake::Status(question),
                 () = timer => Wake::Timer,
             };
             match wake {
@@ -221,6 +227,7 @@ impl Shell {
                 }
                 Wake::Script(progress) => self.script_progress(progress),
                 Wake::Trackers(changes) => self.trackers_changed(changes),
+                Wake::Status(question) => self.answer(question),
                 Wake::Processes => {
                     let changes = self.processes.receive(Instant::now());
                     self.trackers_changed(changes);
@@ -464,6 +471,14 @@ fn read_interfaces(interfaces: &mut Interfaces, route: &Route) -> Result<(), net
     let addresses = route.addresses()?;
     interfaces.replace(links, addresses);
     Ok(())
+}
+
+/// Waits for ever without a status socket.
+async fn next_question(server: &mut Option<StatusServer>) -> Question {
+    match server {
+        Some(server) => server.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// What every tracker says.

@@ -39,6 +39,7 @@ pub(crate) struct DaemonDecl {
     pub(crate) shutdown_timeout: Option<u32>,
     pub(crate) fifo: FifoDecl,
     pub(crate) vrrp_fifo: FifoDecl,
+    pub(crate) status_socket: FifoDecl,
     pub(crate) fifo_states_on_reload: bool,
     pub(crate) notify_priority_changes: Option<bool>,
     pub(crate) umask: Option<u32>,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::declared::{CommandDecl, FifoDecl, GlobalDecl};
 use crate::message::Scope;
 use crate::resolved::{
-    Daemon, Dumps, Fifo, Identity, Inherited, Mail, OneShot, ReloadCheck, ReloadFile, User,
+    Daemon, Dumps, Fifo, Identity, Inherited, Mail, OneShot, ReloadCheck, ReloadFile, StatusSocket, User,
 };
 
 use super::Resolver;
@@ -45,6 +45,10 @@ pub(super) fn resolve(declared: &GlobalDecl, rx: &mut Resolver<'_>) -> Daemon {
         shutdown,
         fifo: fifo(&daemon.fifo, rx),
         vrrp_fifo: fifo(&daemon.vrrp_fifo, rx),
+        status_socket: daemon.status_socket.path.as_ref().map(|path| StatusSocket {
+            path: PathBuf::from(path),
+            user: daemon.status_socket.user.unwrap_or_else(|| rx.system.own_user()),
+        }),
         fifo_states_on_reload: daemon.fifo_states_on_reload,
         notify_priority_changes: daemon.notify_priority_changes.unwrap_or(false),
         umask: daemon.umask,

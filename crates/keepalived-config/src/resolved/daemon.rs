@@ -18,6 +18,8 @@ pub struct Daemon {
     pub fifo: Option<Fifo>,
     /// `vrrp_notify_fifo`.
     pub vrrp_fifo: Option<Fifo>,
+    /// `status_socket`.
+    pub status_socket: Option<StatusSocket>,
     /// `fifo_write_vrrp_states_on_reload`.
     pub fifo_states_on_reload: bool,
     /// `vrrp_notify_priority_changes`, for dumps: each instance has its own.
@@ -110,6 +112,15 @@ pub struct Fifo {
     pub user: User,
     /// What reads it: run with the path as its last argument.
     pub script: Option<Command>,
+}
+
+/// `status_socket`, which the reference does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusSocket {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Who owns it; mode 0600.
+    pub user: User,
 }
 
 /// `reload_check_config`.

@@ -6,6 +6,7 @@ use super::Shell;
 use crate::Control;
 use crate::dump::{self, Clock, Sources};
 use crate::log::normal;
+use crate::status::{self, Kind, Question, StatusServer};
 
 impl Shell {
     pub(super) fn dump(&mut self, control: Control) {
@@ -50,6 +51,34 @@ impl Shell {
         for line in dump::data(&self.sources()).lines() {
             normal!("{line}");
         }
+    }
+
+    /// Listens on the status socket that the configuration names.
+    pub(crate) fn serve_status(&mut self) {
+        let Some(wanted) = &self.config.global.daemon.status_socket else {
+            self.status = None;
+            return;
+        };
+        if self.status.as_ref().is_some_and(|server| server.is(wanted)) {
+            return;
+        }
+        self.status = None;
+        match StatusServer::listen(wanted) {
+            Ok(server) => self.status = Some(server),
+            Err(error) => {
+                let path = wanted.path.display();
+                normal!("Unable to open status socket {path} - {}", sys::process::error_text(&error));
+            }
+        }
+    }
+
+    pub(super) fn answer(&self, question: Question) {
+        let text = match question.kind {
+            Kind::Status => status::status(&self.sources()),
+            Kind::Metrics => status::metrics(&self.sources()),
+        };
+        // Who asked may be gone.
+        let _ = question.answer.send(text);
     }
 
     fn sources(&self) -> Sources<'_> {

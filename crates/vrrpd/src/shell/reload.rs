@@ -59,6 +59,7 @@ impl Shell {
         self.router = Router::adopt(old, router_config, &matches, &surroundings, now);
         self.config = config;
         self.fifos.configure(&self.config, &mut self.runner);
+        self.serve_status();
         let mut before = std::mem::replace(&mut self.addresses, addresses);
         let mut routes_before = std::mem::replace(&mut self.routes, Routes::new(&self.config));
         self.watch_routes();

@@ -101,6 +101,10 @@ fn vrrp_notify_fifo_script(global: &mut GlobalDecl, line: &Statement, cx: &mut C
     fifo_script(&mut global.daemon.vrrp_fifo, line, cx);
 }
 
+fn status_socket(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    fifo(&mut global.daemon.status_socket, line, cx);
+}
+
 /// A number in any of C's notations, or names of bits.
 fn umask(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.words.iter().skip(1).map(|w| w.word.lossy()).collect::<Vec<_>>().join("");
@@ -272,6 +276,12 @@ pub(super) const DAEMON: &[Keyword<GlobalDecl>] = &[
     kw("notify_fifo_script", 0, notify_fifo_script, "Run with the FIFO's path to read it."),
     kw("vrrp_notify_fifo", 0, vrrp_notify_fifo, "FIFO that changes of instances and groups are written to."),
     kw("vrrp_notify_fifo_script", 0, vrrp_notify_fifo_script, "Run with that FIFO's path to read it."),
+    kw(
+        "status_socket",
+        0,
+        status_socket,
+        "Not in the reference: a Unix socket that answers GET /status and GET /metrics.",
+    ),
     Keyword {
         name: "fifo_write_vrrp_states_on_reload",
         parameters: 0,
