@@ -1,9 +1,12 @@
-//! `keepalived -t` on good and bad configurations: messages and exit status, of ours and, with REFERENCE (the directory that holds
+//! The program as a whole. Here: `keepalived -t` on good and bad configurations: messages and exit status, of ours and, with REFERENCE (the directory that holds
 //! keepalived-2.3), of the reference.
 //!
 //! Instances need an interface: the first one that is not a loopback. Without any the test says so and passes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
+
+mod daemon;
+mod recorded;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -412,7 +415,7 @@ fn every_case_has_its_messages_and_status() {
         println!("there is no interface but the loopback: nothing was tested");
         return;
     };
-    let directory = directory();
+    let directory = directory("rows");
     let reference = std::env::var_os("REFERENCE").map(|prefix| PathBuf::from(prefix).join("keepalived-2.3"));
     if reference.is_none() {
         println!("REFERENCE is not set: ours is tested alone");
@@ -460,9 +463,8 @@ fn interface() -> Option<String> {
 }
 
 /// With the scripts that rows name.
-fn directory() -> PathBuf {
-    let directory =
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("config-test-{}", std::process::id()));
+fn directory(name: &str) -> PathBuf {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
     fs::create_dir_all(&directory).unwrap();
     for (name, mode) in [("noexec.sh", 0o644), ("open.sh", 0o777)] {
         let path = directory.join(name);

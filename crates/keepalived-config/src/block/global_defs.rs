@@ -91,7 +91,11 @@ fn gna_interval(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
 }
 
 fn startup_delay(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    interval(line, cx, &mut global.startup_delay);
+    let text = line.text(1).unwrap_or_default();
+    match cx.seconds(line.span, &text, 1_000, u64::from(u32::MAX)) {
+        Some(delay) => global.startup_delay = Some(delay),
+        None => cx.warn(line.span, "interval", format!("vrrp_startup_delay '{text}' is invalid")),
+    }
 }
 
 /// `vrrp_min_garp`: one gratuitous ARP and no second burst, where nothing was configured above.

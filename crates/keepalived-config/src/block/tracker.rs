@@ -66,6 +66,10 @@ fn watchable(name: &str, file: &str, end: config_text::Span, cx: &mut Cx<'_>) ->
 
 fn file(declared: &mut FileDecl, line: &Statement, cx: &mut Cx<'_>) {
     match line.text(1) {
+        Some(file) if declared.file.is_some() => {
+            let text = format!("File already set for track file {} - ignoring {file}", declared.name);
+            cx.warn(line.span, "track-file", text);
+        }
         Some(file) => declared.file = Some(file),
         None => cx.warn(line.span, "track-file", "track file file name missing"),
     }
@@ -84,12 +88,12 @@ fn weight(name: &str, spoken: &str, kind: &str, line: &Statement, cx: &mut Cx<'_
         cx.warn(line.span, "weight", format!("No weight specified for {spoken} {name} - ignoring"));
         return None;
     };
-    let Some(weight) = cx.signed(line.span, &text, -254, 254) else {
+    let number = cx.signed(line.span, &text, -254, 254);
+    if number.is_none() {
         let text =
             format!("Weight ({text}) for {kind} {name} must be between [-254..254] inclusive. Ignoring...");
         cx.warn(line.span, "weight", text);
-        return None;
-    };
+    }
     let reverse = match line.text(2).as_deref() {
         None | Some("noreverse") => false,
         Some("reverse") => true,
@@ -98,7 +102,7 @@ fn weight(name: &str, spoken: &str, kind: &str, line: &Statement, cx: &mut Cx<'_
             return None;
         }
     };
-    Some((weight, reverse))
+    Some((number?, reverse))
 }
 
 fn init_file(declared: &mut FileDecl, line: &Statement, cx: &mut Cx<'_>) {
@@ -107,8 +111,23 @@ fn init_file(declared: &mut FileDecl, line: &Statement, cx: &mut Cx<'_>) {
         let text = word.word.lossy();
         if text == "overwrite" {
             overwrite = true;
-        } else if let Ok(number) = text.parse() {
-            value = number;
+        } else if text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+') {
+            match cx.signed(line.span, &text, i32::MIN, i32::MAX) {
+                Some(number) => {
+                    value = number;
+                    if !(-254..=254).contains(&number) {
+                        let name = &declared.name;
+                        let text = format!(
+                            "Track file {name} init value {number} is outside sensible range [-254, 254]"
+                        );
+                        cx.warn(line.span, "init-file", text);
+                    }
+                }
+                None => {
+                    let text = format!("Track file {} init value {text} is invalid", declared.name);
+                    cx.warn(line.span, "init-file", text);
+                }
+            }
         } else {
             cx.warn(line.span, "init-file", format!("Unknown track file init option {text}"));
         }
@@ -156,6 +175,15 @@ pub(super) fn process_block(line: &Statement, block: &Block, cx: &mut Cx<'_>) ->
 
 fn process(declared: &mut ProcessDecl, line: &Statement, cx: &mut Cx<'_>) {
     let Some(raw) = line.word(1) else { return };
+    if declared.process.is_some() {
+        let text = format!(
+            "Process already set for track process {} - ignoring {}",
+            declared.name,
+            raw.word.lossy()
+        );
+        cx.warn(line.span, "track-process", text);
+        return;
+    }
     let Ok(words) = command_words(&raw.raw) else {
         let text = format!("Unterminated quote in process '{}'", raw.word.lossy());
         cx.refuse(line.span, "unterminated-quote", text);

@@ -48,8 +48,9 @@ fn timeout(script: &mut ScriptDecl, line: &Statement, cx: &mut Cx<'_>) {
             cx.warn(
                 line.span,
                 "timeout",
-                format!("({name}): vrrp script timeout '{text}' invalid - ignoring"),
+                format!("({name}): vrrp script timeout must be greater than 0, setting to 1"),
             );
+            script.timeout = Some(std::time::Duration::from_secs(1));
         }
     }
 }

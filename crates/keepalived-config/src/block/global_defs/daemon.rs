@@ -107,7 +107,7 @@ fn status_socket(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 /// A number in any of C's notations, or names of bits.
 fn umask(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let text = line.words.iter().skip(1).map(|w| w.word.lossy()).collect::<Vec<_>>().join("");
+    let text = line.text(1).unwrap_or_default();
     let mask = if text.starts_with(|c: char| c.is_ascii_digit()) {
         match c_number(&text).filter(|mask| *mask <= 0o777) {
             Some(mask) => mask,
@@ -214,7 +214,11 @@ fn json_version(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn dump_file(line: &Statement, cx: &mut Cx<'_>) -> Option<String> {
     let missing = format!("{} requires a non-empty path", line.keyword());
-    parameter(line, cx, &missing).filter(|path| !path.is_empty())
+    if line.words.len() != 2 || line.text(1).is_some_and(|path| path.is_empty()) {
+        cx.warn(line.span, "missing-parameter", missing);
+        return None;
+    }
+    line.text(1)
 }
 
 fn state_dump_file(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
@@ -244,19 +248,97 @@ fn tmp_config_directory(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     }
 }
 
-/// Settings of the checker process, which is started for virtual servers only; those are refused.
+/// Settings of the checker process, which is started for virtual servers only; those are refused. Values are checked.
 fn no_checker(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let keyword = line.keyword();
-    if keyword.ends_with("process_name") {
-        truncated_name(line, cx);
+    let value = line.text(1);
+    let text = value.clone().unwrap_or_default();
+    let fine = match keyword.as_str() {
+        "checker_process_name" | "lvs_process_name" => {
+            truncated_name(line, cx);
+            true
+        }
+        "checker_priority" => match parameter(line, cx, "No checker process priority specified") {
+            Some(text) if cx.signed(line.span, &text, -20, 19).is_none() => {
+                cx.warn(line.span, "priority", "Invalid checker process priority specified");
+                false
+            }
+            given => given.is_some(),
+        },
+        "checker_rt_priority" => checker_rt_priority(line, cx),
+        "checker_cpu_affinity" => parameter(line, cx, "No checker cpu_id set specified").is_some(),
+        "checker_rlimit_rttime" | "checker_rlimit_rtime" => {
+            let fine = cx.unsigned(line.span, &text, 1, u32::MAX).is_some();
+            if !fine {
+                cx.warn(line.span, "limit", format!("Invalid checker real-time limit - {text}"));
+            }
+            fine
+        }
+        "checker_no_swap" => true,
+        _ if keyword.ends_with("_rcv_bufs") => {
+            let missing = format!("{keyword} size missing");
+            match parameter(line, cx, &missing) {
+                Some(text) if cx.unsigned(line.span, &text, 0, u32::MAX).is_none() => {
+                    cx.warn(line.span, "buffer", format!("{keyword} size ({text}) invalid"));
+                    false
+                }
+                given => given.is_some(),
+            }
+        }
+        _ => {
+            let fine = value.as_deref().is_none_or(|text| crate::number::boolean(text).is_some());
+            if !fine {
+                let text = if keyword == "checker_log_all_failures" {
+                    "Invalid value for checker_log_all_failures specified".to_owned()
+                } else {
+                    format!("Invalid value '{text}' for global {keyword} specified")
+                };
+                cx.warn(line.span, "boolean", text);
+            }
+            fine
+        }
+    };
+    if fine {
+        cx.no_effect(line.span, &keyword, "there is no checker process");
     }
-    cx.no_effect(line.span, &keyword, "there is no checker process");
+}
+
+fn checker_rt_priority(line: &Statement, cx: &mut Cx<'_>) -> bool {
+    let Some(text) = parameter(line, cx, "No checker process real-time priority specified") else {
+        return false;
+    };
+    let Some(priority) = cx.signed(line.span, &text, i32::MIN, i32::MAX) else {
+        cx.warn(line.span, "priority", format!("checker process real-time priority '{text}' invalid"));
+        return false;
+    };
+    let (bound, kept, what) = match priority {
+        ..1 => ("less than minimum", 1, "minimum"),
+        1..=99 => return true,
+        100.. => ("greater than maximum", 99, "maximum"),
+    };
+    let text = format!("checker process real-time priority {priority} {bound} {kept} - setting to {what}");
+    cx.warn(line.span, "priority", text);
+    true
 }
 
 /// Settings of an SNMP agent that is not there.
 fn no_snmp(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let keyword = line.keyword();
-    cx.no_effect(line.span, &keyword, "there is no SNMP agent");
+    let fine = if keyword == "snmp_socket" {
+        parameter(line, cx, "SNMP error : snmp socket name missing").is_some()
+    } else {
+        let text = line.text(1).unwrap_or_default();
+        let fine = cx.seconds(line.span, &text, 1_000, 30_000_000).is_some();
+        if !fine {
+            let kind = if keyword.starts_with("snmp_vs") { "vs" } else { "rs" };
+            let text = format!("snmp stats {kind} update interval '{text}' invalid - ignoring");
+            cx.warn(line.span, "interval", text);
+        }
+        fine
+    };
+    if fine {
+        cx.no_effect(line.span, &keyword, "there is no SNMP agent");
+    }
 }
 
 const fn tuning(
