@@ -13,6 +13,7 @@ impl Cause {
             Self::Fault => "a fault of our own",
             Self::Recovered => "the last fault disappeared",
             Self::Group => "the sync group",
+            Self::Paused => "our adverts were late by more than the others wait",
         }
     }
 }
