@@ -225,37 +225,31 @@ async fn wait_for_room(front: &Front, gate: &Gate) {
     }
 }
 
-/// Counts a connection in; the guard counts it out.
-pub(crate) struct ConnectionGuard(Rc<Front>);
-
-impl ConnectionGuard {
-    pub(crate) fn enter(front: &Rc<Front>) -> Self {
-        let now = crate::clock::now_ms();
-        let thread = &front.thread;
-        thread.process.enter_connection();
-        thread.process.connection_rate.hit(now);
-        thread.enter_connection();
-        front.count(Stat::Connections, 1);
-        if let Some(state) = front.state() {
-            state.sessions.enter();
-            state.connection_rate.hit(now);
-        }
-        if let Some(listener) = front.listener() {
-            listener.sessions.enter();
-        }
-        Self(Rc::clone(front))
+/// Counts a connection in.
+pub(crate) fn enter(front: &Front) {
+    let now = crate::clock::now_ms();
+    let thread = &front.thread;
+    thread.process.enter_connection();
+    thread.process.connection_rate.hit(now);
+    thread.enter_connection();
+    front.count(Stat::Connections, 1);
+    if let Some(state) = front.state() {
+        state.sessions.enter();
+        state.connection_rate.hit(now);
+    }
+    if let Some(listener) = front.listener() {
+        listener.sessions.enter();
     }
 }
 
-impl Drop for ConnectionGuard {
-    fn drop(&mut self) {
-        if let Some(listener) = self.0.listener() {
-            listener.sessions.leave();
-        }
-        if let Some(state) = self.0.state() {
-            state.sessions.leave();
-        }
-        self.0.thread.process.leave_connection();
-        self.0.thread.leave_connection();
+/// Counts a connection out.
+pub(crate) fn leave(front: &Front) {
+    if let Some(listener) = front.listener() {
+        listener.sessions.leave();
     }
+    if let Some(state) = front.state() {
+        state.sessions.leave();
+    }
+    front.thread.process.leave_connection();
+    front.thread.leave_connection();
 }

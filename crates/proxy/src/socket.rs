@@ -146,3 +146,72 @@ impl AsFd for Socket {
         self.io.stream().as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::future::poll_fn;
+    use std::net::TcpListener;
+
+    fn pair() -> (Socket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        (Socket::accepted(stream), peer)
+    }
+
+    fn run(future: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap().block_on(future);
+    }
+
+    #[test]
+    fn what_need_not_wait_is_not_registered() {
+        run(async {
+            let (mut socket, mut peer) = pair();
+            peer.write_all(b"request").unwrap();
+            let mut room = [0; 64];
+            assert_eq!(poll_fn(|cx| socket.poll_read(cx, &mut room)).await.unwrap(), 7);
+            let parts = [IoSlice::new(b"ans"), IoSlice::new(b"wer")];
+            assert_eq!(poll_fn(|cx| socket.poll_write(cx, &parts, false)).await.unwrap(), 6);
+            assert!(!socket.io.is_registered());
+            peer.write_all(b"next").unwrap();
+            assert_eq!(poll_fn(|cx| socket.poll_read(cx, &mut room)).await.unwrap(), 4);
+            assert!(socket.io.is_registered());
+        });
+    }
+
+    #[test]
+    fn the_last_bytes_are_sent_though_nobody_read_what_the_peer_sent() {
+        run(async {
+            let (mut socket, mut peer) = pair();
+            peer.write_all(b"unread").unwrap();
+            assert_eq!(poll_fn(|cx| socket.poll_write(cx, &[IoSlice::new(b"bye")], true)).await.unwrap(), 3);
+            drop(socket);
+            let mut room = [0; 64];
+            assert_eq!(peer.read(&mut room).unwrap(), 3);
+        });
+    }
+
+    #[test]
+    fn a_full_socket_goes_on_when_there_is_room() {
+        run(async {
+            let (mut socket, mut peer) = pair();
+            let block = vec![b'x'; 1 << 20];
+            let mut sent = 0;
+            while let Poll::Ready(n) =
+                poll_fn(|cx| Poll::Ready(socket.poll_write(cx, &[IoSlice::new(&block)], false))).await
+            {
+                sent += n.unwrap();
+            }
+            let reader = std::thread::spawn(move || {
+                let mut all = Vec::new();
+                peer.read_to_end(&mut all).map(|_| all.len())
+            });
+            sent += poll_fn(|cx| socket.poll_write(cx, &[IoSlice::new(&block)], false)).await.unwrap();
+            drop(socket);
+            assert_eq!(reader.join().unwrap().unwrap(), sent);
+        });
+    }
+}

@@ -26,6 +26,8 @@ pub(super) struct Target {
     foreign: Option<SocketAddr>,
     server: Arc<Server>,
     keepalive: bool,
+    /// Bytes follow at once: the kernel may send them with the last packet of the handshake instead of after it.
+    speaks: bool,
 }
 
 impl Stream<'_> {
@@ -39,7 +41,7 @@ impl Stream<'_> {
         let keepalive = self.backend.as_ref().is_some_and(|b| b.config.options.srvtcpka);
         let foreign =
             server.config.source_options.usesrc.as_ref().and_then(|usesrc| self.foreign_source(usesrc));
-        Target { address, foreign, server: Arc::clone(&server.config), keepalive }
+        Target { address, foreign, server: Arc::clone(&server.config), keepalive, speaks: self.http }
     }
 
     /// The address that `usesrc` means for this request; none when there is none to be had.
@@ -164,6 +166,10 @@ impl Target {
         socket.set_tcp_nodelay(true)?;
         if self.keepalive {
             socket.set_keepalive(true)?;
+        }
+        if self.speaks {
+            // Only a packet more or less.
+            let _ = socket_options::set_quick_ack(socket.as_fd(), false);
         }
         if let Some(ms) = server.user_timeout {
             socket_options::set_user_timeout(socket.as_fd(), i32::try_from(ms).unwrap_or(i32::MAX))?;

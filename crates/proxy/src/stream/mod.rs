@@ -241,6 +241,7 @@ impl<'s> Stream<'s> {
     #[inline]
     pub(crate) fn retire(self) {
         let thread = &self.front.thread;
+        thread.give_text(self.flow.into_parts().1);
         thread.give_head(self.request);
         thread.give_head(self.response);
         thread.give_records(self.log, self.view, self.effects);

@@ -6,6 +6,7 @@ use super::regex::{Groups, Regex};
 use super::text::{delimited, dir, dom};
 use super::{Method, Resolve};
 use crate::Value;
+use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -241,7 +242,9 @@ impl<T> Set<T> {
             if self.folded.indexes.is_empty() {
                 None
             } else {
-                find(&self.folded, &subject.to_ascii_lowercase())
+                let mut lower: SmallVec<[u8; 128]> = SmallVec::from_slice(subject);
+                lower.make_ascii_lowercase();
+                find(&self.folded, &lower)
             }
         };
         let plain = match self.method {
