@@ -115,6 +115,7 @@ deb:
 	packaging/build-deb $(TARGET)/$(DEB_PROFILE)
 
 bench: build
+	$(CARGO) build --release --locked -p compat-tests --bin bench-load
 	REFERENCE="$$($(LAB) -m lab.reference)" $(LAB) -m bench
 
 # SUBJECT=reference soaks the reference.

@@ -2,10 +2,16 @@
 
 The proxy is on CPU 0 with one thread; wrk and nginx are on CPU 1. In each round every subject runs
 once, in an order that rotates; the figure is the median over the rounds. BENCH_ROUNDS (5) and
-BENCH_SECONDS (3) shorten or lengthen it; BENCH_SUBJECTS (ours,2.6,3.0) leaves some out. The figures
+BENCH_SECONDS (3) shorten or lengthen it; BENCH_SUBJECTS (ours,2.6,3.0) leaves some out; BENCH_NICE
+(0) is the priority of all that takes part, for a machine that does something else too. The figures
 are written to bench.json in the target folder too.
+
+Beside the scenarios: `idle`, KiB an idle connection; `churn`, CPU time of a connection that comes and
+goes among many; `paced`, how long answers take at a fixed rate, BENCH_RATE (10000) requests a second
+(the load client is `bench-load`).
 """
 
+import collections
 import contextlib
 import json
 import os
@@ -16,15 +22,17 @@ import statistics
 import subprocess
 import sys
 import threading
+import time
 
 from lab import apt, local, poll, reference, report, undo
 
-from .scenarios import IDLE, IDLE_CONNECTIONS, SCENARIOS
+from .scenarios import CHURN, CHURN_RATE, IDLE, IDLE_CONNECTIONS, KEYS, PACED, SCENARIOS
 
 PROXY_CPU, LOAD_CPU = 0, 1
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
-TICKS = os.sysconf("SC_CLK_TCK")
+PACED_RATE = int(os.environ.get("BENCH_RATE", "10000"))
+NICE = int(os.environ.get("BENCH_NICE", "0"))
 
 
 def subjects():
@@ -35,10 +43,12 @@ def subjects():
 
 
 def cpu_seconds(pid):
-    """User and system time of a process so far."""
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """User and system time of a process's threads so far, to the nanosecond."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+            total += int(file.read().split()[0])
+    return total / 1e9
 
 
 def resident_kib(pid):
@@ -46,10 +56,26 @@ def resident_kib(pid):
         return int(re.search(r"VmRSS:\s+(\d+) kB", file.read()).group(1))
 
 
+def cpus(scenario, own):
+    """The CPUs of a part of the bench, as taskset takes them."""
+    return f"{PROXY_CPU},{LOAD_CPU}" if scenario.shared else str(own)
+
+
+def start(stack, scenario, program, origin):
+    """A subject in a scenario."""
+    config = scenario.config
+    if "@map@" in config:
+        path = os.path.join(local.folder(stack), "map")
+        with open(path, "w", encoding="ascii") as file:
+            file.writelines(f"/k{number:05d}/ b\n" for number in range(KEYS))
+        config = config.replace("@map@", path)
+    return local.Haproxy(stack, program, config, origin.port, cpus(scenario, PROXY_CPU))
+
+
 def load(subject, scenario, seconds):
     """(requests, errors) of one wrk run."""
     header = ["-H", "Connection: close"] if scenario.close else []
-    done = subprocess.run(["taskset", "-c", str(LOAD_CPU), "wrk", "-t1", f"-c{scenario.connections}", f"-d{seconds}s", *header,
+    done = subprocess.run(["taskset", "-c", cpus(scenario, LOAD_CPU), "wrk", "-t1", f"-c{scenario.connections}", f"-d{seconds}s", *header,
                            f"http://127.0.0.1:{subject.port}{scenario.path}"],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True)
     requests = int(re.search(r"(\d+) requests in", done.stdout).group(1))
@@ -78,12 +104,13 @@ def measure(lines, programs, scenario):
     """name -> figures of a scenario."""
     rows = {name: {"us": [], "rate": [], "rss_kib": []} for name in programs}
     with undo.undoing() as stack:
-        origin = local.Nginx(stack, LOAD_CPU)
+        origin = local.Nginx(stack, cpus(scenario, LOAD_CPU))
         running = {}
         for name, program in programs.items():
             try:
-                running[name] = local.Haproxy(stack, program, scenario.config, origin.port, PROXY_CPU)
+                running[name] = start(stack, scenario, program, origin)
             except poll.TimedOut as error:
+                # What we do not obey yet is refused by name; the scenario waits for it.
                 lines.skip(f"{scenario.name}, {name}", str(error))
                 continue
             if "log.sock" in scenario.config:
@@ -106,27 +133,87 @@ def measure(lines, programs, scenario):
     return {name: {key: statistics.median(values) for key, values in row.items()} for name, row in rows.items() if row["us"]}
 
 
-def measure_idle(lines, programs):
-    """KiB that an idle keep-alive client connection costs, name -> figure."""
+def many_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (IDLE_CONNECTIONS * 4, IDLE_CONNECTIONS * 4))
+
+
+def visit(port):
+    """A client connection that was answered once."""
+    client = socket.create_connection(("127.0.0.1", port), 5)
+    client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    if b" 200 " not in client.recv(4096):
+        raise ConnectionError("not answered")
+    return client
+
+
+def measure_idle(programs):
+    """KiB that an idle keep-alive client connection costs, name -> figure."""
+    many_descriptors()
     figures = {}
     for name, program in programs.items():
         with undo.undoing() as stack:
             origin = local.Nginx(stack, LOAD_CPU)
-            subject = local.Haproxy(stack, program, IDLE.config, origin.port, PROXY_CPU)
+            subject = start(stack, IDLE, program, origin)
             load(subject, SCENARIOS[0], 1)
             before = resident_kib(subject.process.pid)
             clients = []
             stack.callback(lambda: [client.close() for client in clients])
-            for _ in range(IDLE_CONNECTIONS):
-                client = socket.create_connection(("127.0.0.1", subject.port), 5)
-                clients.append(client)
-                client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
-                if b" 200 " not in client.recv(4096):
-                    lines.check(f"idle, {name}: every connection is served", False)
-                    break
+            clients.extend(visit(subject.port) for _ in range(IDLE_CONNECTIONS))
             figures[name] = (resident_kib(subject.process.pid) - before) / IDLE_CONNECTIONS
     return figures
+
+
+def measure_churn(programs):
+    """CPU microseconds of a connection that comes, asks once and goes among many others, name -> figure."""
+    many_descriptors()
+    figures = {}
+    with undo.undoing() as stack:
+        origin = local.Nginx(stack, LOAD_CPU)
+        subjects_and_clients = {}
+        for name, program in programs.items():
+            subject = start(stack, CHURN, program, origin)
+            clients = collections.deque(visit(subject.port) for _ in range(CHURN.connections))
+            stack.callback(lambda clients=clients: [client.close() for client in clients])
+            subjects_and_clients[name] = subject, clients
+            figures[name] = []
+        for _ in range(ROUNDS):
+            for name, (subject, clients) in subjects_and_clients.items():
+                before = cpu_seconds(subject.process.pid)
+                begin = time.monotonic()
+                count = CHURN_RATE * SECONDS
+                for number in range(count):
+                    # By the clock: the cost must not depend on how quick the client is.
+                    time.sleep(max(0, begin + number / CHURN_RATE - time.monotonic()))
+                    clients.popleft().close()
+                    clients.append(visit(subject.port))
+                figures[name].append((cpu_seconds(subject.process.pid) - before) * 1e6 / count)
+    return {name: statistics.median(values) for name, values in figures.items()}
+
+
+def measure_paced(lines, programs):
+    """name -> latencies at the fixed rate: the median over the rounds of each quantile."""
+    client = os.path.join(os.path.dirname(reference.ours("haproxy")), "bench-load")
+    if not os.access(client, os.X_OK):
+        lines.skip(PACED.name, f"{client} is not built")
+        return {}
+    rows = {name: [] for name in programs}
+    with undo.undoing() as stack:
+        origin = local.Nginx(stack, LOAD_CPU)
+        running = {name: start(stack, PACED, program, origin) for name, program in programs.items()}
+        names = list(running)
+        for number in range(ROUNDS + 1):
+            turn = number % len(names)
+            for name in names[turn:] + names[:turn]:
+                words = [client, f"127.0.0.1:{running[name].port}", "/", str(PACED_RATE), str(PACED.connections), str(SECONDS)]
+                done = subprocess.run(["taskset", "-c", str(LOAD_CPU), *words], stdin=subprocess.DEVNULL, capture_output=True,
+                                      text=True, check=True)
+                seen = json.loads(done.stdout)
+                lines.check(f"paced, {name}: every request is answered", not seen["errors"], done.stdout)
+                # The first round opens the connections and warms everything up.
+                if number:
+                    rows[name].append(seen)
+    quantiles = ("p50_us", "p99_us", "p999_us")
+    return {name: {key: statistics.median(row[key] for row in seen) for key in quantiles} for name, seen in rows.items()}
 
 
 def show(lines, scenario, figures):
@@ -142,6 +229,7 @@ def show(lines, scenario, figures):
 def main(wanted):
     apt.need(wrk="wrk", nginx="nginx-light", taskset="util-linux")
     os.sched_setaffinity(0, {LOAD_CPU})
+    os.nice(NICE)
     programs = subjects()
     lines = report.Report("bench")
     lines.note(f"{ROUNDS} rounds of {SECONDS} s; " + ", ".join(f"{name} = {path}" for name, path in programs.items()))
@@ -152,9 +240,18 @@ def main(wanted):
         figures = measure(lines, programs, scenario)
         record["scenarios"][scenario.name] = {"figures": figures, "ratio": show(lines, scenario, figures)}
     if not wanted or IDLE.name in wanted:
-        record["idle_kib"] = measure_idle(lines, programs)
+        record["idle_kib"] = measure_idle(programs)
         for name, kib in record["idle_kib"].items():
-            lines.note(f"{IDLE_CONNECTIONS} idle      {name:5} {kib:8.2f} KiB a connection")
+            lines.note(f"{IDLE_CONNECTIONS} idle        {name:5} {kib:8.2f} KiB a connection")
+    if not wanted or CHURN.name in wanted:
+        record["churn_us"] = measure_churn(programs)
+        for name, us in record["churn_us"].items():
+            lines.note(f"churn            {name:5} {us:8.2f} us a connection, {CHURN_RATE} a second among {CHURN.connections}")
+    if not wanted or PACED.name in wanted:
+        record["paced"] = measure_paced(lines, programs)
+        for name, row in record["paced"].items():
+            lines.note(f"paced            {name:5} p50 {row['p50_us']:6.0f}  p99 {row['p99_us']:6.0f}  p99.9 {row['p999_us']:6.0f} us "
+                       f"at {PACED_RATE} requests/s")
     path = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(reference.CHECKOUT, "target")), "bench.json")
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:

@@ -63,7 +63,7 @@ def start(stack, words, log, cpu=None, **options):
 
 
 class Nginx:
-    """An origin with three bodies: / (128 bytes), /16k and /1m."""
+    """An origin with three bodies: / and /k… (128 bytes), /16k and /1m."""
 
     def __init__(self, stack, cpu=None):
         directory = folder(stack)
@@ -90,6 +90,7 @@ http {{
         listen 127.0.0.1:{self.port} backlog=16384;
         root {directory};
         location = / {{ rewrite ^ /index last; }}
+        location /k {{ rewrite ^ /index last; }}
     }}
 }}
 """)
