@@ -154,9 +154,21 @@ impl Cx<'_> {
 
     /// Whether an interface exists; notes it when not.
     pub(crate) fn interface_exists(&mut self, name: &str) -> bool {
-        let exists = self.dynamic_interfaces || self.system.interface(name).is_some();
-        self.missing_interface |= !exists;
-        exists
+        if self.system.interface(name).is_some() {
+            return true;
+        }
+        self.missing_interface |= !self.dynamic_interfaces;
+        if self.dynamic_interfaces {
+            self.awaits_interface(name);
+        }
+        self.dynamic_interfaces
+    }
+
+    /// `dynamic_interfaces`: one that is missing may come.
+    pub(crate) fn awaits_interface(&mut self, name: &str) {
+        self.remark(format!(
+            "Configuration specifies interface {name} which doesn't currently exist - will use if created"
+        ));
     }
 
     /// A preference for a rule without one: each is looked at before those that came earlier.

@@ -6,9 +6,12 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use netlink::announce::{Announcer, gratuitous_arp};
+use netlink::firewall::{Blocked, Firewall, Scope, Settings};
+use netlink::links::{Ipv4Setting, VirtualKind, VirtualLink};
 use netlink::routes::{Metric, RouteSpec, rtax};
+use netlink::rules::RuleSpec;
 use netlink::socket::{Endpoint, Kind, Received, Sockets};
-use netlink::{AddressSpec, Event, Link, LinkAddress, Monitor, Route};
+use netlink::{AddressSpec, Event, Link, LinkAddress, LinkKind, Monitor, Route};
 use nix::sched::{CloneFlags, unshare};
 use rtnetlink::packet_route::link::LinkMessage;
 
@@ -266,5 +269,157 @@ fn routes_come_go_and_are_missed() {
             until(&mut monitor, |event| matches!(event, Event::RouteGone(key) if *key == spec.key())).await;
         }
         assert_eq!(route.delete_routes(&[via])[0].as_ref().unwrap_err().errno(), Some(libc::ESRCH));
+    });
+}
+
+#[test]
+fn rules_come_and_go() {
+    in_namespace(|_, _| async move {
+        let route = Route::open().unwrap();
+        let rule = RuleSpec {
+            ipv6: false,
+            action: 1,
+            invert: true,
+            source: Some((ip("10.1.0.0"), 16)),
+            destination: None,
+            tos: 4,
+            input: Some("one".into()),
+            output: None,
+            priority: Some(51),
+            mark: Some((24, Some(12))),
+            realms: Some(0x0001_0002),
+            table: Some(1000),
+            target: None,
+            suppress_prefix: Some(0),
+            suppress_group: Some(5),
+            tunnel: None,
+            users: Some((100, 500)),
+            l3mdev: false,
+            protocol: 18,
+            ip_protocol: Some(6),
+            source_ports: Some((10, 20)),
+            destination_ports: None,
+        };
+        let six = RuleSpec {
+            ipv6: true,
+            invert: false,
+            source: Some((ip("2001:db8::"), 32)),
+            realms: None,
+            tos: 0,
+            ..rule.clone()
+        };
+        let mut monitor = Monitor::rules().unwrap();
+        assert_eq!(route.add_rules(&[rule.clone(), six.clone()]), [Ok(()), Ok(())]);
+        assert_eq!(route.add_rules(&[rule.clone()])[0].as_ref().unwrap_err().errno(), Some(libc::EEXIST));
+        assert_eq!(route.delete_rules(&[rule.clone(), six.clone()]), [Ok(()), Ok(())]);
+        for spec in [&rule, &six] {
+            until(&mut monitor, |event| matches!(event, Event::RuleGone(key) if *key == spec.key())).await;
+        }
+        assert_eq!(route.delete_rules(&[rule])[0].as_ref().unwrap_err().errno(), Some(libc::ENOENT));
+    });
+}
+
+#[test]
+fn many_requests_have_one_result_each_in_order() {
+    in_namespace(|one, _| async move {
+        let route = Route::open().unwrap();
+        // Every third is there already; more than fit into one message to the kernel.
+        let specs: Vec<_> = (0..200_u8)
+            .map(|n| spec(&one, &format!("10.9.{}.{}", 0, if n % 3 == 2 { n - 1 } else { n }), 32))
+            .collect();
+        let results = route.add_addresses(&specs);
+        assert_eq!(results.len(), 200);
+        for (n, result) in results.iter().enumerate() {
+            let errno = result.as_ref().err().and_then(netlink::Error::errno);
+            assert_eq!(errno, (n % 3 == 2).then_some(libc::EEXIST), "{n}");
+        }
+    });
+}
+
+#[test]
+fn a_vmac_is_made_with_its_address_and_settings() {
+    in_namespace(|one, _| async move {
+        let route = Route::open().unwrap();
+        let mac = [0, 0, 0x5e, 0, 1, 51];
+        let vmac = VirtualLink {
+            name: "vrrp.51".into(),
+            base: one.index,
+            kind: VirtualKind::Macvlan(mac),
+            group: 7,
+            vrf: None,
+        };
+        route.create_link(&vmac).unwrap();
+        let find = || route.links().unwrap().into_iter().find(|link| link.name == "vrrp.51");
+        let made = find().unwrap();
+        assert_eq!((made.base, made.group, made.hardware.as_slice()), (one.index, 7, mac.as_slice()));
+        assert_eq!(made.kind, LinkKind::Macvlan { private: true });
+        assert!(!made.up);
+        route.configure_ipv4(made.index, &[(Ipv4Setting::ArpIgnore, 1), (Ipv4Setting::RpFilter, 2)]).unwrap();
+        let setting =
+            |name| std::fs::read_to_string(format!("/proc/sys/net/ipv4/conf/vrrp.51/{name}")).unwrap();
+        assert_eq!((setting("arp_ignore").trim(), setting("rp_filter").trim()), ("1", "2"));
+        route.without_link_local(made.index).unwrap();
+        route.set_up(made.index).unwrap();
+        assert!(find().unwrap().up);
+        assert!(!route.addresses().unwrap().iter().any(|address| address.index == made.index));
+        route.adjust_macvlan(made.index, [0, 0, 0x5e, 0, 1, 52]).unwrap();
+        assert_eq!(find().unwrap().hardware, [0, 0, 0x5e, 0, 1, 52]);
+        assert_eq!(route.create_link(&vmac).unwrap_err().errno(), Some(libc::EEXIST));
+        route.delete_link(made.index).unwrap();
+        assert!(find().is_none());
+        assert_eq!(route.delete_link(made.index).unwrap_err().errno(), Some(libc::ENODEV));
+    });
+}
+
+#[test]
+fn blocked_addresses_get_no_packets() {
+    in_namespace(|one, _| async move {
+        let route = Route::open().unwrap();
+        let lo = route.links().unwrap().into_iter().find(|link| link.name == "lo").unwrap();
+        route.set_up(lo.index).unwrap();
+        route.add_addresses(&[
+            spec(&one, "10.9.0.1", 24),
+            spec(&one, "10.9.0.100", 24),
+            spec(&one, "2001:db8::100", 64),
+            spec(&one, "fe80::100", 64),
+        ]);
+        let settings = || Settings { table: "keepalived".into(), priority: -1, counters: true };
+        let mut firewall = match Firewall::open(settings()) {
+            Ok(firewall) => firewall,
+            Err(error) => return eprintln!("skipped: no nf_tables: {error}"),
+        };
+        let scope = Scope::Index(one.index);
+        let blocked: Vec<Blocked> = ["10.9.0.100", "2001:db8::100", "fe80::100"]
+            .iter()
+            .map(|text| Blocked { address: ip(text), scope: scope.clone() })
+            .collect();
+        let answers = |address: &str| {
+            let socket =
+                std::net::UdpSocket::bind(if address.contains(':') { "[::]:0" } else { "0.0.0.0:0" });
+            let socket = socket.unwrap();
+            let port = socket.local_addr().unwrap().port();
+            // To oneself: it arrives at once, or is dropped on the way out.
+            let sent = socket.send_to(b"x", (ip(address), port));
+            sent.is_ok() && {
+                socket.set_nonblocking(true).unwrap();
+                socket.recv(&mut [0; 8]).is_ok()
+            }
+        };
+        assert!(answers("10.9.0.100") && answers("2001:db8::100"));
+        firewall.block(&blocked).unwrap();
+        assert!(!answers("10.9.0.100") && !answers("2001:db8::100"));
+        assert!(answers("10.9.0.1"), "others are not concerned");
+        firewall.unblock(&blocked).unwrap();
+        assert!(answers("10.9.0.100") && answers("2001:db8::100"));
+        // Twice the same, then the end: nothing stays, and a second life takes over what a first left behind.
+        firewall.block(&blocked).unwrap();
+        let _ = Firewall::open(settings()).unwrap();
+        assert!(answers("10.9.0.100"), "what an earlier life left behind goes");
+        let _ = firewall.remove();
+        let mut again = Firewall::open(settings()).unwrap();
+        again.block(&blocked[..1]).unwrap();
+        assert!(!answers("10.9.0.100"));
+        again.remove().unwrap();
+        assert!(answers("10.9.0.100"));
     });
 }

@@ -44,14 +44,22 @@ impl Vmacs {
 
     /// Makes what is missing and can be made. True: something was made, and the interfaces were read again.
     pub(crate) fn make_missing(&mut self, config: &Config, means: &mut Means<'_>) -> bool {
-        self.made
-            .retain(|made| means.interfaces.by_index(made.index).is_some_and(|l| l.name == made.vmac.name));
+        let (there, gone): (Vec<Made>, Vec<Made>) =
+            std::mem::take(&mut self.made).into_iter().partition(|made| {
+                means.interfaces.by_index(made.index).is_some_and(|l| l.name == made.vmac.name)
+            });
+        self.made = there;
+        for made in &gone {
+            release_base(&made.vmac, means.sysctls);
+        }
         let mut created = Vec::new();
         for instance in &config.instances {
             for vmac in instance.vmacs().filter(|vmac| !self.has(&vmac.name)) {
                 if let Some(base) = means.interfaces.by_name(&vmac.base).cloned() {
                     match create(instance, vmac, &base, means) {
                         Ok(()) => created.push((instance, vmac)),
+                        // The interface below is about to be reported as gone.
+                        Err(error) if error.errno() == Some(libc::ENODEV) => {}
                         Err(error) => {
                             let kind = kind(vmac);
                             normal!(

@@ -46,7 +46,7 @@ fn interface(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
             return;
         }
         Some(_) => {}
-        None if cx.dynamic_interfaces => {}
+        None if cx.dynamic_interfaces => cx.awaits_interface(&interface),
         None => {
             cx.missing_interface = true;
             let text =

@@ -1,4 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+mod seeds;
+
 use std::time::Duration;
 
 use super::*;
