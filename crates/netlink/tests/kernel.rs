@@ -310,7 +310,10 @@ fn rules_come_and_go() {
         };
         let mut monitor = Monitor::rules().unwrap();
         assert_eq!(route.add_rules(&[rule.clone(), six.clone()]), [Ok(()), Ok(())]);
-        assert_eq!(route.add_rules(&[rule.clone()])[0].as_ref().unwrap_err().errno(), Some(libc::EEXIST));
+        assert_eq!(
+            route.add_rules(std::slice::from_ref(&rule))[0].as_ref().unwrap_err().errno(),
+            Some(libc::EEXIST)
+        );
         assert_eq!(route.delete_rules(&[rule.clone(), six.clone()]), [Ok(()), Ok(())]);
         for spec in [&rule, &six] {
             until(&mut monitor, |event| matches!(event, Event::RuleGone(key) if *key == spec.key())).await;

@@ -10,8 +10,6 @@ use crate::tree::{Block, Statement};
 
 use super::{route, rule};
 
-/// Longest prefix of a VMAC's name: a VRID follows.
-const PREFIX_MAX: usize = 11;
 /// Greatest delay of `interface_up_down_delays`, microseconds.
 const DELAY_MAX: u64 = 255_000_000;
 
@@ -49,12 +47,8 @@ fn nftables_priority(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>)
 
 fn prefix(line: &Statement, cx: &mut Cx<'_>) -> Option<String> {
     let text = line.text(1).unwrap_or_default();
-    if text.is_empty() || text.len() > PREFIX_MAX || text.contains('/') {
-        cx.warn(
-            line.span,
-            "vmac-prefix",
-            format!("{} {text} is too long or not valid - ignoring", line.keyword()),
-        );
+    if text.is_empty() || text.contains(['/', ' ']) {
+        cx.warn(line.span, "vmac-prefix", format!("{} {text} is not valid - ignoring", line.keyword()));
         return None;
     }
     Some(text)

@@ -167,6 +167,9 @@ impl Interfaces {
             );
             rx.warn("unicast", text);
         }
+        if declared.unicast_peers.is_empty() && declared.network.unicast_fault_no_peer {
+            rx.remark(format!("({name}) Cannot use unicast without any peers - going to fault state"));
+        }
         if declared.network.expired_backup.is_some() && !declared.nopreempt {
             rx.warn("timer-expired", format!("({name}) expired_timer_backup requires nopreempt - resetting"));
             declared.network.expired_backup = None;
@@ -224,7 +227,8 @@ impl Interfaces {
             return;
         }
         address.device = match &self.vmac {
-            Some(vmac) if base == interface => vmac.name.clone(),
+            // An address of the other family stays below: the VMAC's address is not for it.
+            Some(vmac) if base == interface && same_family => vmac.name.clone(),
             Some(_) | None => base,
         };
     }
@@ -411,7 +415,7 @@ fn delays(
                     "({}) down_timer_adverts 1 is incompatible with a delay of interface {} - removing delay",
                     instance.name, delay.name
                 );
-                rx.warn("delay", text);
+                rx.remark(text);
                 (delay.down, delay.up) = (Duration::ZERO, Duration::ZERO);
                 continue;
             }
@@ -423,7 +427,7 @@ fn delays(
                     delay.name,
                     most.as_secs_f64()
                 );
-                rx.warn("delay", text);
+                rx.remark(text);
                 (delay.down, delay.up) = (delay.down.min(most), delay.up.min(most));
             }
         }
@@ -436,3 +440,6 @@ fn delays(
 fn longest_delay(interval: Duration, adverts: u32) -> Duration {
     (interval * adverts.saturating_sub(1)).saturating_sub(interval / 256)
 }
+
+#[cfg(test)]
+mod tests;
