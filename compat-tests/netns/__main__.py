@@ -13,9 +13,9 @@ import sys
 
 from lab import netns, reference, report, undo
 
-from . import bad_adverts, elections, failures, run, tracking
+from . import bad_adverts, elections, failures, run, storm, tracking
 
-FAMILIES = (elections, failures, tracking, bad_adverts)
+FAMILIES = (elections, failures, tracking, bad_adverts, storm)
 """Loading them registers their scenarios, in this order."""
 ATTEMPTS = 4
 """How often a run that differs is made."""
@@ -50,9 +50,17 @@ def main(words):
     with undo.undoing() as stack:
         jobs = int(os.environ.get("NETNS_JOBS", "0")) or 12 * (os.cpu_count() or 1)
         pool = stack.enter_context(concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")))
+        # Storms need the machine for themselves.
+        calm = [each for each in chosen if not each.name.startswith("storm")]
         pending = {(each.name, pair): pool.submit(run.run, each.name, pair, subjects)
-                   for each in chosen for pair in each.subjects if set(pair) <= set(subjects)}
-        for each in chosen:
+                   for each in calm for pair in each.subjects if set(pair) <= set(subjects)}
+        for each in calm:
+            judge(title, pool, each, pending, subjects)
+        for each in (each for each in chosen if each not in calm):
+            pending = {}
+            for pair in (pair for pair in each.subjects if set(pair) <= set(subjects)):
+                pending[each.name, pair] = future = pool.submit(run.run, each.name, pair, subjects)
+                future.result()
             judge(title, pool, each, pending, subjects)
     return title.close()
 
@@ -73,7 +81,7 @@ def judge(title, pool, each, pending, subjects):
                 if not seen.error:
                     break
                 seen = bases[0] = pool.submit(run.run, each.name, alone, subjects).result()
-            title.check(name, not seen.error, seen.error)
+            title.check(name + figures(seen), not seen.error, seen.error)
             continue
         if seen.skipped:
             title.skip(name, seen.skipped)
@@ -88,8 +96,12 @@ def judge(title, pool, each, pending, subjects):
             bases += [future.result() for future in again[1:]]
             found = differences(each, bases, seen)
         detail = "".join(f"\n    {what}: {text}" for what, text in found)
-        timings = " ".join(f"{key} {value:.3f}" for key, value in seen.timings.items())
-        title.check(f"{name}{' (' + timings + ')' if timings else ''}", not found, detail)
+        title.check(name + figures(seen), not found, detail)
+
+
+def figures(seen):
+    text = ", ".join(f"{key} {value:.3f}" for key, value in {**seen.timings, **seen.figures}.items())
+    return f" ({text})" if text else ""
 
 
 def differences(each, bases, seen):

@@ -14,6 +14,8 @@ from . import frames
 ETH_P_ALL = 0x0003
 PACKET_OUTGOING = 4
 SO_TIMESTAMPNS = 35
+SOL_PACKET = 263
+PACKET_IGNORE_OUTGOING = 23
 SO_RCVBUFFORCE = 33
 
 
@@ -38,6 +40,7 @@ class Capture:
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
+        sock.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
         sock.setblocking(False)
         return sock
 

@@ -221,6 +221,8 @@ class Rig:
         os.chmod(self.directory, 0o755)
         stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self.timings = {}
+        self.figures = {}
+        """What is printed and not compared."""
         self.facts = {}
         self.vip = "10.9.0.100"
         self.lan = netns.Namespace(stack, "lan")

@@ -56,6 +56,7 @@ class Seen:
     lag: float = 0.0
     """The longest that the machine let a thread of the run wait, in seconds."""
     timings: dict = field(default_factory=dict)
+    figures: dict = field(default_factory=dict)
     facts: dict = field(default_factory=dict)
     logs: dict = field(default_factory=dict)
     packets: dict = field(default_factory=dict)
@@ -113,7 +114,7 @@ def run(name, subjects, programs):
 
 def observe(rig, seen):
     """Takes what the run showed before everything is undone."""
-    seen.timings, seen.facts = rig.timings, rig.facts
+    seen.timings, seen.facts, seen.figures = rig.timings, rig.facts, rig.figures
     frames = list(rig.capture.frames)
     for router in rig.routers:
         seen.logs[router.name] = [normal(line, rig) for line in router.vrrp_lines()]
