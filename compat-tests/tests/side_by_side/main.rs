@@ -11,4 +11,5 @@ mod probes;
 mod processes;
 mod responses;
 mod sources;
+mod stats_page;
 mod subject;

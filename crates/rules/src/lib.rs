@@ -21,7 +21,7 @@ pub use pages::{builtin_statuses, default_reason};
 pub use parse::{
     RuleKind, actions, parse_http_after_response, parse_http_request, parse_http_response, parse_redirect,
     parse_tcp_request_connection, parse_tcp_request_content, parse_tcp_request_session,
-    parse_tcp_response_content,
+    parse_tcp_response_content, warn_incompatible,
 };
 pub use reply::{Body, ErrorPage, Reply};
 pub use rule::{Cursor, Rule, RuleCx, RuleSet};

@@ -309,7 +309,8 @@ fn unknown(kind: RuleKind, word: &str, cx: &ParseCx<'_>) -> Fault {
     )
 }
 
-fn warn_incompatible(condition: &Condition, kind: RuleKind, cx: &mut ParseCx<'_>) {
+/// Warns about a condition's ACLs that can never match where the condition stands, which `cx.places` says.
+pub fn warn_incompatible(condition: &Condition, kind: RuleKind, cx: &mut ParseCx<'_>) {
     let place = (0..sample::PLACES).find(|i| cx.places.0 & (1 << i) != 0).map_or("", sample::place_name);
     let place_of_set = if kind.is_http() { String::new() } else { format!(" in '{}'", kind.name()) };
     for acl in condition.acls() {

@@ -97,6 +97,12 @@ impl Acl {
         best
     }
 
+    /// Whether one of its tests reads bytes that are not parsed as HTTP yet.
+    #[must_use]
+    pub fn reads_buffer(&self) -> bool {
+        self.tests().any(|test| test.expr.fetch().source.name.contains("buffer"))
+    }
+
     /// The fetch of a test that can never match at these places, and whether that is so of every test.
     #[must_use]
     pub fn incompatible(&self, places: Points) -> Option<(&'static str, bool)> {

@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod html;
+mod modules;
 pub mod query;
 pub mod service;
 pub mod table;

@@ -145,6 +145,7 @@ fn document(scope: &Scope, page: &StatsPage, uri: &str, query: &Query, admin: bo
                 rows,
                 admin,
                 legends: page.show_legends,
+                modules: page.show_modules,
             })
         })
         .collect();

@@ -2,6 +2,7 @@
 //! scripts written for the reference's page look for.
 
 use super::html::{age, count, details, escape, last, limit, number, share, td, tip};
+use super::modules;
 use crate::stat::column::at as c;
 use crate::stat::{Object, Row, Value};
 use std::fmt::Write as _;
@@ -43,6 +44,8 @@ pub struct Table<'a> {
     pub admin: bool,
     /// Whether addresses and cookies are shown.
     pub legends: bool,
+    /// Whether there are columns with the counters of protocol modules.
+    pub modules: bool,
 }
 
 impl Table<'_> {
@@ -76,13 +79,17 @@ impl Table<'_> {
         } else {
             out.push_str("<th rowspan=2></th>");
         }
-        let _ = write!(out, "<th rowspan=2></th>{HEAD}");
+        out.push_str("<th rowspan=2></th>");
+        modules::write_head(out, HEAD, self.modules);
         for row in self.rows {
             match row.object {
                 Object::Frontend => self.frontend(out, row),
                 Object::Listener => self.listener(out, row),
                 Object::Server => self.server(out, row, form),
                 Object::Backend => self.backend(out, row),
+            }
+            if self.modules {
+                modules::extend_row(out, row);
             }
         }
         out.push_str("</table>");
@@ -499,7 +506,8 @@ mod tests {
         let rows = [server("UP", 0)];
         for admin in [true, false] {
             let mut out = String::new();
-            Table { name: "b&e", description: None, rows: &rows, admin, legends: false }.write(&mut out);
+            Table { name: "b&e", description: None, rows: &rows, admin, legends: false, modules: true }
+                .write(&mut out);
             assert_eq!(out.contains("name=\"b\" value=\"#3\""), admin);
             assert!(out.contains("<a name=\"b&amp;e/s&lt;1&gt;\"></a>"));
             assert_eq!(out.matches("<tr").count(), out.matches("</tr>").count());

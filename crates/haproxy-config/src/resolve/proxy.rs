@@ -10,6 +10,7 @@ use crate::runtime::{
 };
 use crate::section::check::http_steps;
 use balance::Algorithm;
+use config_text::SourceMap;
 use health::CheckKind;
 use log_format::Purpose;
 use std::sync::Arc;
@@ -43,12 +44,18 @@ pub(super) fn build(
         cookie = check_mode(&declared.proxy, cookie, resolver);
     }
     let default_backend = default_backend(&declared.proxy, itself, index, resolver);
+    let early = buffer_readers(declared, resolver.sources);
     let use_backend = use_backend(declared, index, resolver);
     let mut balance = (*declared.proxy.balance).clone();
     let check = checks(&declared.proxy, running, resolver);
     if running {
         check_balance(&declared.proxy, &mut balance.algorithm, resolver);
         warn_check_rules(&declared.proxy, resolver);
+        warn_buffer_readers(&declared.proxy, early, resolver);
+        let rules = &declared.proxy.rules;
+        let late = rule_places(&[&rules.http_response, &rules.http_after_response]);
+        check_captures(declared, resolver);
+        warn_buffer_readers(&declared.proxy, late, resolver);
         warn_timeouts(&declared.proxy, resolver);
     }
     let log = if running { logs::build(declared, global_log, resolver) } else { Default::default() };
@@ -56,7 +63,6 @@ pub(super) fn build(
     let unique_id_format = unique_id(declared, running, resolver);
     if running {
         super::errors::bind_rules(&declared.proxy, sections, resolver);
-        check_captures(declared, resolver);
         warn_ignored_statements(&declared.proxy, resolver);
         warn_ignored_options(&declared.proxy, resolver);
     }
@@ -240,6 +246,46 @@ fn warn_check_rules(proxy: &ProxyDecl, resolver: &mut Resolver<'_, '_>) {
     if !proxy.check.tcp_steps.is_empty() && *proxy.check.kind != CheckKind::TcpScript {
         resolver.warn(format!(
             "{title} uses tcp-check rules without 'option tcp-check', so the rules are ignored."
+        ));
+    }
+}
+
+/// Files and lines of the conditions that read bytes which an HTTP proxy has parsed: those that are checked before captures are.
+fn buffer_readers(declared: &Declared<'_>, sources: &SourceMap) -> Vec<(Arc<str>, u32)> {
+    let proxy = &declared.proxy;
+    let mut found: Vec<(Arc<str>, u32)> = Vec::new();
+    for rule in &proxy.use_backend {
+        if rule.condition.as_ref().is_some_and(reads_buffer) {
+            found.push((Arc::from(sources.name(rule.span.file)), rule.span.line));
+        }
+    }
+    let rules = &proxy.rules;
+    let tcp = [&rules.tcp_connection, &rules.tcp_session, &rules.tcp_request, &rules.tcp_response];
+    found.extend(rule_places(&tcp));
+    found.extend(rule_places(&[&rules.http_request]));
+    found
+}
+
+fn rule_places(sets: &[&::rules::RuleSet]) -> Vec<(Arc<str>, u32)> {
+    let rules = sets.iter().flat_map(|set| set.iter());
+    rules
+        .filter(|rule| rule.condition.as_ref().is_some_and(reads_buffer))
+        .map(|r| r.declared_at.clone())
+        .collect()
+}
+
+fn reads_buffer(condition: &sample::Condition) -> bool {
+    condition.acls().any(|acl| acl.reads_buffer())
+}
+
+fn warn_buffer_readers(proxy: &ProxyDecl, found: Vec<(Arc<str>, u32)>, resolver: &mut Resolver<'_, '_>) {
+    if *proxy.mode != Mode::Http {
+        return;
+    }
+    for (file, line) in found {
+        resolver.warn(format!(
+            "Proxy '{}': L6 sample fetches ignored on HTTP proxies (declared at {file}:{line}).",
+            proxy.name
         ));
     }
 }

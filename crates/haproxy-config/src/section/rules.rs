@@ -97,13 +97,18 @@ pub(crate) fn owns(name: &str) -> bool {
 type Parse = fn(&[Word], &mut ParseCx<'_>) -> Result<Rule, Fault>;
 
 fn parse(line: &Line<'_>, words: &[Word], cx: &mut Cx<'_>, parse: Parse) -> Result<Rule, Refusal> {
-    let rule = parse(words, &mut cx.parse).map_err(|fault| {
+    let rule = parse_quietly(words, cx, parse)?;
+    cx.collect_warnings(line.span);
+    Ok(rule)
+}
+
+/// Leaves the warnings for the caller to collect.
+fn parse_quietly(words: &[Word], cx: &mut Cx<'_>, parse: Parse) -> Result<Rule, Refusal> {
+    parse(words, &mut cx.parse).map_err(|fault| {
         let mut refusal = Refusal::fatal(fault.message);
         refusal.place = fault.place;
         if fault.stop { refusal.stop() } else { refusal }
-    })?;
-    cx.collect_warnings(line.span);
-    Ok(rule)
+    })
 }
 
 /// One rule of `stats http-request`.
@@ -215,8 +220,10 @@ fn tcp_request(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outco
         Kind::TcpSession => (::rules::parse_tcp_request_session, &mut proxy.rules.tcp_session),
         _ => (::rules::parse_tcp_request_content, &mut proxy.rules.tcp_request),
     };
-    set.push(parse(line, line.rest(1), cx, function)?);
+    let rule = parse_quietly(line.rest(1), cx, function)?;
+    set.push(rule);
     proxy.rules.seen.warn_misplaced(kind, line.span, cx);
+    cx.collect_warnings(line.span);
     proxy.rules.seen.add(kind);
     Ok(())
 }

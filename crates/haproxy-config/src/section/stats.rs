@@ -38,8 +38,12 @@ fn needed(line: &Line<'_>, what: &str) -> Result<String, Refusal> {
 fn admin(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     let missing = || "'stats admin' requires either 'if' or 'unless' followed by a condition.".to_owned();
     let places = [At::FrontendHttpRequest, At::BackendHttpRequest];
-    let condition =
-        with_places(cx, &places, |cx| condition(line.args(), missing, "a 'stats admin' rule", cx))?;
+    let condition = with_places(cx, &places, |cx| {
+        let condition = condition(line.args(), missing, "a 'stats admin' rule", cx)?;
+        ::rules::warn_incompatible(&condition, ::rules::RuleKind::HttpRequest, &mut cx.parse);
+        Ok(condition)
+    })?;
+    cx.collect_warnings(line.span);
     page(proxy, line, cx).admin.push(condition);
     Ok(())
 }
