@@ -102,6 +102,9 @@ pub(crate) fn info(scope: &Scope) -> Info {
     info.set("CurrConns", u32(shared.connections()));
     info.set("CumConns", u32(counter(&shared.cumulated_connections)));
     info.set("CumReq", u32(counter(&shared.cumulated_requests)));
+    info.set("ConnRateLimit", u32(u64::from(global.maxconnrate)));
+    info.set("SessRateLimit", u32(u64::from(global.maxsessrate)));
+    info.set("SslRateLimit", u32(u64::from(global.maxsslrate)));
     info.set("ConnRate", u32(shared.connection_rate.read(now)));
     info.set("MaxConnRate", u32(shared.connection_rate.max()));
     info.set("SessRate", u32(shared.session_rate.read(now)));

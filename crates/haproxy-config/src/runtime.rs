@@ -75,6 +75,12 @@ pub struct Global {
     pub maxpipes: u32,
     /// `maxconn` as written; none means derived from the descriptor limit.
     pub maxconn: Option<u32>,
+    /// `maxconnrate`; 0 is none.
+    pub maxconnrate: u32,
+    /// `maxsessrate`; 0 is none.
+    pub maxsessrate: u32,
+    /// `maxsslrate`; 0 is none.
+    pub maxsslrate: u32,
     /// `ulimit-n` as written.
     pub ulimit_n: Option<u64>,
     /// `fd-hard-limit`
@@ -749,6 +755,8 @@ pub struct Server {
     pub shutdown_backup_on_up: bool,
     /// `pool-max-conn`: -1 is unlimited.
     pub pool_max_conn: i64,
+    /// `pool-low-conn`: idle connections that other threads leave to the one that has them.
+    pub pool_low_conn: u32,
     /// `pool-purge-delay`
     pub pool_purge_delay: Duration,
     /// `redir`

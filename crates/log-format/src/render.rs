@@ -277,10 +277,10 @@ impl Writer<'_, '_> {
                 self.request_line(flags, |line| line.uri().split(|&b| b == b'?').next().unwrap_or_default())
             }
             Alias::Path => self.request_line(flags, |line| sample::uri::path_of(line.uri())),
-            Alias::Query => self.request_line(flags, |line| {
-                let uri = line.uri();
-                uri.iter().position(|&b| b == b'?').and_then(|at| uri.get(at..)).unwrap_or_default()
-            }),
+            // HAPROXY: no dash stands for a query that is not there.
+            Alias::Query
+                if !flags.quote && stream.request_line.as_ref().is_some_and(|l| query(l).is_empty()) => {}
+            Alias::Query => self.request_line(flags, query),
             Alias::Version => self.request_line(flags, sample::RequestLine::version),
             Alias::RequestLine => self.request_line(flags, sample::RequestLine::text),
             Alias::UniqueId => self.text(stream.unique_id.as_deref().unwrap_or_default(), flags),
@@ -382,4 +382,10 @@ impl Writer<'_, '_> {
 enum Tail {
     Millis,
     Zone,
+}
+
+/// The question mark and what follows it; empty when there is none.
+fn query(line: &sample::RequestLine) -> &[u8] {
+    let uri = line.uri();
+    uri.iter().position(|&b| b == b'?').and_then(|at| uri.get(at..)).unwrap_or_default()
 }

@@ -6,7 +6,7 @@
 use crate::bind::{BoundListener, Owner, Transport as Kind, receive_connection};
 use crate::front::{Front, Gate, GateState};
 use crate::session;
-use crate::state::Stat;
+use crate::state::{Rate, Stat};
 use crate::thread::Thread;
 use crate::transport::Transport;
 use std::future::poll_fn;
@@ -198,13 +198,23 @@ fn has_room(front: &Front) -> bool {
         process.maxconn_reached.fetch_add(1, Relaxed);
         return false;
     }
+    if !below_rates(front) {
+        return false;
+    }
     let (Some(state), Some(listener)) = (front.state(), front.listener()) else { return true };
     let below = |current: u64, limit: u32| limit == 0 || current < u64::from(limit);
-    let rate_ok = front.proxy.rate_limit_sessions == 0
-        || state.session_rate.read(crate::clock::now_ms()) < u64::from(front.proxy.rate_limit_sessions);
     below(state.sessions.current(), state.maxconn())
         && below(listener.sessions.current(), listener.config.maxconn)
-        && rate_ok
+}
+
+/// Whether `maxconnrate`, `maxsessrate` and `rate-limit sessions` admit another connection now.
+fn below_rates(front: &Front) -> bool {
+    let global = &front.thread.world.config.global;
+    let process = &front.thread.process;
+    let below = |rate: &Rate, limit: u32| limit == 0 || rate.remaining(crate::clock::now_ms(), limit) > 0;
+    below(&process.connection_rate, global.maxconnrate)
+        && below(&process.session_rate, global.maxsessrate)
+        && front.state().is_none_or(|state| below(&state.session_rate, front.proxy.rate_limit_sessions))
 }
 
 /// Waits until a connection of the process ends, at most a little while: limits can also be raised, rates sink by themselves.
@@ -217,7 +227,7 @@ async fn wait_for_room(front: &Front, gate: &Gate) {
     if has_room(front) {
         return;
     }
-    let rest = if front.proxy.rate_limit_sessions > 0 { 10 } else { 1000 };
+    let rest = if below_rates(front) { 1000 } else { 10 };
     tokio::select! {
         () = freed => {}
         () = tokio::time::sleep(Duration::from_millis(rest)) => {}

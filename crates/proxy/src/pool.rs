@@ -9,13 +9,14 @@ use crate::transport::Transport;
 use haproxy_config::runtime::Reuse;
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::ops::{Deref, DerefMut};
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
 /// A connection to a server that can carry another request.
 #[derive(Debug)]
 pub(crate) struct ServerConnection {
-    pub(crate) io: Transport,
+    pub(crate) io: ServerIo,
     /// It has served more than a first request.
     pub(crate) safe: bool,
     /// Whether it comes from a pool: its failure before a response may only mean that the server closed it.
@@ -26,26 +27,58 @@ pub(crate) struct ServerConnection {
     pub(crate) foreign: Option<SocketAddr>,
     /// Counts it among those in use; none while it is idle.
     pub(crate) usage: Option<Usage>,
+}
+
+/// A server connection's socket, and how it is closed.
+#[derive(Debug)]
+pub(crate) struct ServerIo {
+    transport: Transport,
     /// The server has closed its side: an ordinary close is right. Else the close is a reset: the server must not take what it got for
     /// a whole request, and a connection between requests is gone at once on both sides, without an address that rests in TIME_WAIT.
     pub(crate) clean: bool,
 }
 
-impl ServerConnection {
+impl ServerIo {
+    pub(crate) fn new(transport: Transport) -> Self {
+        Self { transport, clean: false }
+    }
+
     /// Whether the server has neither sent anything nor closed.
     fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
-        let silent = self.io.is_silent(cx);
+        let silent = self.transport.is_silent(cx);
         self.clean |= !silent;
         silent
     }
 }
 
-impl Drop for ServerConnection {
+impl Deref for ServerIo {
+    type Target = Transport;
+
+    fn deref(&self) -> &Transport {
+        &self.transport
+    }
+}
+
+impl DerefMut for ServerIo {
+    fn deref_mut(&mut self) -> &mut Transport {
+        &mut self.transport
+    }
+}
+
+impl Drop for ServerIo {
     fn drop(&mut self) {
         if !self.clean {
-            self.io.reset_on_close();
+            self.transport.reset_on_close();
         }
     }
+}
+
+/// An idle connection on its way to another thread.
+#[derive(Debug)]
+pub(crate) struct Handover {
+    io: ServerIo,
+    safe: bool,
+    address: Option<SocketAddr>,
 }
 
 type Servers = Rc<RefCell<Vec<Vec<OfServer>>>>;
@@ -135,6 +168,20 @@ impl Pool {
     ) -> Option<ServerConnection> {
         let mut servers = self.servers.borrow_mut();
         let of = entry(&mut servers, server.at)?;
+        let mut connection = self.pick(server, of, reuse, first)?;
+        connection.reused = true;
+        of.enter();
+        connection.usage = Some(Usage { servers: Rc::clone(&self.servers), at: server.at });
+        Some(connection)
+    }
+
+    fn pick(
+        &self,
+        server: &ServerState,
+        of: &mut OfServer,
+        reuse: Reuse,
+        first: bool,
+    ) -> Option<ServerConnection> {
         if of.kept() == 0 {
             return None;
         }
@@ -148,14 +195,36 @@ impl Pool {
                 }
             };
             let mut connection = found?;
-            let alive = connection.is_silent(&mut Context::from_waker(Waker::noop()));
+            let alive = connection.io.is_silent(&mut Context::from_waker(Waker::noop()));
             if alive && connection.address == address {
-                connection.reused = true;
-                of.enter();
-                connection.usage = Some(Usage { servers: Rc::clone(&self.servers), at: server.at });
                 server.idle.set(self.thread, of.idle.len(), of.safe.len());
                 return Some(connection);
             }
+        }
+    }
+
+    /// Gives a connection up to another thread that has none.
+    pub(crate) fn hand_over(&self, server: &ServerState, reuse: Reuse, first: bool) -> Option<Handover> {
+        let mut servers = self.servers.borrow_mut();
+        let of = entry(&mut servers, server.at)?;
+        let ServerConnection { mut io, safe, address, .. } = self.pick(server, of, reuse, first)?;
+        io.leave_thread().then_some(Handover { io, safe, address })
+    }
+
+    /// Takes a connection over that another thread gave up.
+    pub(crate) fn take_over(&self, at: ServerRef, handover: Handover) -> ServerConnection {
+        let Handover { io, safe, address } = handover;
+        ServerConnection { io, safe, reused: true, address, usage: Some(self.usage(at)) }
+    }
+
+    /// Which other thread may have a connection to give up. `pool-low-conn` leaves the others their own.
+    pub(crate) fn richest_other(&self, server: &ServerState, reuse: Reuse, first: bool) -> Option<usize> {
+        match (reuse, first) {
+            (Reuse::Never, _) | (Reuse::Safe, true) => None,
+            (Reuse::Aggressive, true) => {
+                server.idle.richest_other(self.thread, true, server.config.pool_low_conn)
+            }
+            _ => server.idle.richest_other(self.thread, false, server.config.pool_low_conn),
         }
     }
 
@@ -176,13 +245,14 @@ impl Pool {
         let config = &server.config;
         let delay = u64::try_from(config.pool_purge_delay.as_millis()).unwrap_or(u64::MAX);
         let limit = usize::try_from(config.pool_max_conn).unwrap_or(usize::MAX);
-        let wanted = of.kept() == 0 || total <= of.used.max(of.estimate);
+        let spare = usize::try_from(config.pool_low_conn).unwrap_or(usize::MAX);
+        let wanted = of.kept() == 0 || total <= of.used.max(of.estimate).saturating_add(spare);
         if delay == 0 || of.kept() >= limit || !wanted {
             return;
         }
         let waker = self.reaper.borrow();
         let mut cx = Context::from_waker(waker.as_ref().unwrap_or(Waker::noop()));
-        if !connection.is_silent(&mut cx) {
+        if !connection.io.is_silent(&mut cx) {
             return;
         }
         if of.purge_at == 0 {
@@ -197,7 +267,7 @@ impl Pool {
         *self.reaper.borrow_mut() = Some(cx.waker().clone());
         self.each(world, |server, of| {
             for list in [&mut of.safe, &mut of.idle] {
-                list.retain_mut(|connection| connection.is_silent(cx));
+                list.retain_mut(|connection| connection.io.is_silent(cx));
             }
             server.idle.set(self.thread, of.idle.len(), of.safe.len());
         });

@@ -5,8 +5,19 @@ use log_format::LogData;
 use rules::{Cursor, Effects, RuleCx, RuleSet, Verdict};
 use sample::StreamView;
 
-/// Whether the rules let the connection pass. Nothing is buffered at this point and nothing is waited for.
-pub(crate) fn admits(session: &mut Session, rules: &RuleSet) -> bool {
+/// What the rules say about a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It may go on.
+    Pass,
+    /// It is closed.
+    Reject,
+    /// It is left hanging.
+    Vanish,
+}
+
+/// Runs the rules on the connection. Nothing is buffered at this point and nothing is waited for.
+pub(crate) fn admission(session: &mut Session, rules: &RuleSet) -> Admission {
     let view = session.view();
     let thread = std::rc::Rc::clone(&session.front.thread);
     let mut effects = Effects::default();
@@ -33,12 +44,14 @@ pub(crate) fn admits(session: &mut Session, rules: &RuleSet) -> bool {
     if let Some(source) = effects.source {
         session.src = Some(source);
     }
-    !matches!(
-        verdict,
-        Verdict::Reject
-            | Verdict::SilentDrop { .. }
-            | Verdict::Deny { .. }
-            | Verdict::Tarpit { .. }
-            | Verdict::Failed
-    )
+    if let Some(destination) = effects.destination {
+        session.dst = Some(destination);
+    }
+    match verdict {
+        Verdict::SilentDrop { .. } => Admission::Vanish,
+        Verdict::Reject | Verdict::Deny { .. } | Verdict::Tarpit { .. } | Verdict::Failed => {
+            Admission::Reject
+        }
+        _ => Admission::Pass,
+    }
 }

@@ -9,7 +9,7 @@ use crate::front::Front;
 use crate::h1;
 use crate::listener::{self, Accepted};
 use crate::pool::ServerConnection;
-use crate::rule_run;
+use crate::rule_run::{self, Admission};
 use crate::state::{ServerRef, Stat};
 use crate::stream::traffic_log;
 use crate::tcp;
@@ -105,14 +105,18 @@ async fn guarded(session: Box<Session>) {
 }
 
 async fn run(mut session: Box<Session>) {
-    if !session.admit_connection() {
-        return;
+    match session.admit_connection() {
+        Admission::Pass => {}
+        Admission::Reject => return,
+        Admission::Vanish => return Box::pin(session.vanish()).await,
     }
     if session.front.accept_proxy && !Box::pin(accept_proxy::receive(&mut session)).await {
         return;
     }
-    if !session.admit_session() {
-        return;
+    match session.admit_session() {
+        Admission::Pass => {}
+        Admission::Reject => return,
+        Admission::Vanish => return Box::pin(session.vanish()).await,
     }
     match session.front.proxy.mode {
         Mode::Tcp => Box::pin(tcp::serve(&mut session)).await,
@@ -134,25 +138,40 @@ pub(crate) fn wall_us() -> u64 {
 }
 
 impl Session {
-    /// `tcp-request connection` rules; whether the connection may go on.
-    fn admit_connection(&mut self) -> bool {
+    /// `tcp-request connection` rules.
+    fn admit_connection(&mut self) -> Admission {
         let front = Rc::clone(&self.front);
         let rules = &front.proxy.tcp_rules;
-        if !rules.connection.is_empty() && !rule_run::admits(self, &rules.connection) {
-            front.count(Stat::DeniedConnections, 1);
-            self.io.reset_on_close();
-            return false;
+        if rules.connection.is_empty() {
+            return Admission::Pass;
         }
-        true
+        let admission = rule_run::admission(self, &rules.connection);
+        match admission {
+            Admission::Pass => {}
+            Admission::Reject => {
+                front.count(Stat::DeniedConnections, 1);
+                self.io.reset_on_close();
+            }
+            // HAPROXY: it counts as a denied request.
+            Admission::Vanish => front.count(Stat::DeniedRequests, 1),
+        }
+        admission
     }
 
-    /// `tcp-request session` rules; whether the connection may go on.
-    fn admit_session(&mut self) -> bool {
+    /// `tcp-request session` rules.
+    fn admit_session(&mut self) -> Admission {
         let front = Rc::clone(&self.front);
         let rules = &front.proxy.tcp_rules;
-        if !rules.session.is_empty() && !rule_run::admits(self, &rules.session) {
-            front.count(Stat::DeniedSessions, 1);
-            return false;
+        if !rules.session.is_empty() {
+            let admission = rule_run::admission(self, &rules.session);
+            match admission {
+                Admission::Pass => {}
+                Admission::Reject => front.count(Stat::DeniedSessions, 1),
+                Admission::Vanish => front.count(Stat::DeniedRequests, 1),
+            }
+            if admission != Admission::Pass {
+                return admission;
+            }
         }
         front.count(Stat::Sessions, 1);
         front.thread.process.session_rate.hit(self.origin_ms);
@@ -164,7 +183,18 @@ impl Session {
             traffic_log::connected(&front, &view);
             self.take_back(view);
         }
-        true
+        Admission::Pass
+    }
+
+    /// `silent-drop`: the client gets no sign at all for as long as its timeout; the socket is kept that long and then reset.
+    pub(crate) async fn vanish(&mut self) {
+        let timeout = self.front.proxy.timeouts.client;
+        self.alarm.set(after(crate::clock::now_ms(), timeout));
+        if timeout.is_some() {
+            self.alarm.ring().await;
+        }
+        self.alarm.set(NEVER);
+        self.io.reset_on_close();
     }
 
     /// Waits without a buffer until bytes (or the end) arrive. False when the connection is to be closed without a word: a

@@ -95,6 +95,12 @@ impl Socket {
         }
     }
 
+    /// Takes it out of this thread's event loop.
+    pub(crate) fn leave_thread(&mut self) {
+        self.io.unregister();
+        self.blocked = false;
+    }
+
     /// The address on this side.
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.io.stream().local_addr()

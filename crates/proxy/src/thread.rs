@@ -210,6 +210,13 @@ impl Thread {
             Command::KillStream(id, reply) => {
                 let _ = reply.send(self.streams.kill(id, &self.timers));
             }
+            Command::HandOver { server, first, reply } => {
+                let found = self.world.server(server).and_then(|server| {
+                    let backend = self.world.backend(server.at.proxy)?;
+                    self.pool.hand_over(server, backend.config.reuse, first)
+                });
+                let _ = reply.send(found);
+            }
             Command::Streams(reply) => {
                 let _ = reply.send(self.streams.list());
             }

@@ -57,6 +57,17 @@ impl Transport {
         }
     }
 
+    /// Takes the socket out of this thread's event loop, so that another thread can go on with it; false when that cannot be done.
+    pub(crate) fn leave_thread(&mut self) -> bool {
+        match self {
+            Self::Tcp(io) => {
+                io.leave_thread();
+                true
+            }
+            Self::Unix(_) => false,
+        }
+    }
+
     /// Ends the sending direction.
     pub(crate) fn shut_down_write(&self) {
         match self {

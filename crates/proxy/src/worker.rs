@@ -5,6 +5,7 @@
 
 use crate::bind::{BoundListener, Owner};
 use crate::listener;
+use crate::pool::Handover;
 use crate::process::Process;
 use crate::service::{StatsService, TrafficLog};
 use crate::state::{ServerRef, ShutdownCause, World};
@@ -168,6 +169,8 @@ pub(crate) enum Command {
     KillStream(StreamId, oneshot::Sender<bool>),
     /// Tells the streams of the thread.
     Streams(oneshot::Sender<Vec<StreamInfo>>),
+    /// Another thread has no idle connection to a server and asks for one. `first`: for a client's first request.
+    HandOver { server: ServerRef, first: bool, reply: oneshot::Sender<Option<Handover>> },
 }
 
 /// Steers a worker from anywhere in the process. Cheap to clone.
@@ -300,6 +303,13 @@ impl Control {
             ShutdownCause::Killed => Kill::Admin,
         };
         self.broadcast(|| Command::KillServer(server, kill));
+    }
+
+    /// Asks a thread to give up an idle connection.
+    pub(crate) async fn idle_of(&self, thread: usize, server: ServerRef, first: bool) -> Option<Handover> {
+        let (reply, answer) = oneshot::channel();
+        self.senders.get(thread)?.send(Command::HandOver { server, first, reply }).ok()?;
+        answer.await.ok().flatten()
     }
 
     /// `shutdown session`: whether the stream was there.

@@ -48,6 +48,7 @@ impl Test {
         match outcome {
             _ if hit => Truth::True,
             Err(Missing::NotYet) => Truth::NotYet,
+            Ok(()) if !cx.complete && self.expr.fetch().grows() => Truth::NotYet,
             Ok(()) | Err(Missing::Absent) => Truth::False,
         }
     }

@@ -51,6 +51,11 @@ impl WatchedStream {
         self.watch.is_some()
     }
 
+    /// The event loop of this thread forgets it; the next wait registers it with the loop of the thread that waits.
+    pub fn unregister(&mut self) {
+        self.watch = None;
+    }
+
     fn watch(&mut self) -> io::Result<(&AsyncFd<Descriptor>, &TcpStream)> {
         let watch = match &mut self.watch {
             Some(watch) => watch,

@@ -148,6 +148,9 @@ pub(super) fn build(
         capabilities: std::mem::take(&mut decl.capabilities),
         maxpipes: positive(*decl.maxpipes).unwrap_or(0),
         maxconn: positive(*decl.maxconn),
+        maxconnrate: rate(*decl.maxconnrate),
+        maxsessrate: rate(*decl.maxsessrate),
+        maxsslrate: rate(*decl.maxsslrate),
         ulimit_n: decl.ulimit_n.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0),
         fd_hard_limit: decl.fd_hard_limit.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0),
         log: std::mem::take(&mut decl.log),
@@ -256,4 +259,9 @@ fn sockets(decl: &BindDecl, whose: &str, resolver: &mut Resolver<'_, '_>) -> Vec
         return vec![threads];
     }
     resolver.groups.shard(&threads, decl.shards.unwrap_or(resolver.default_shards))
+}
+
+/// A limit a second; a negative one is none.
+fn rate(written: Option<i64>) -> u32 {
+    written.and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
 }

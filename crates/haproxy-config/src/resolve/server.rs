@@ -217,6 +217,7 @@ fn server(proxy: &ProxyDecl, decl: &ServerDecl, number: usize, id: u32) -> Serve
         shutdown_on_down: decl.shutdown_on_down,
         shutdown_backup_on_up: decl.shutdown_backup_on_up,
         pool_max_conn: decl.pool_max_conn,
+        pool_low_conn: decl.pool_low_conn,
         pool_purge_delay: decl.pool_purge_delay,
         redir: decl.redir.clone(),
     }

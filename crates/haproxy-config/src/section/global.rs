@@ -112,6 +112,18 @@ fn maxconn(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome
     once(line, cx, &mut global.maxconn)
 }
 
+fn maxconnrate(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    once(line, cx, &mut global.maxconnrate)
+}
+
+fn maxsessrate(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    once(line, cx, &mut global.maxsessrate)
+}
+
+fn maxsslrate(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    once(line, cx, &mut global.maxsslrate)
+}
+
 fn ulimit_n(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     once(line, cx, &mut global.ulimit_n)
 }
@@ -312,6 +324,9 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         Set::Custom(maxpipes),
         "Pipes for splicing: descriptors are counted for them.",
     ),
+    row("maxconnrate", G, Since(1, 4), "<number>", Set::Custom(maxconnrate), "Most connections a second."),
+    row("maxsessrate", G, Since(1, 4), "<number>", Set::Custom(maxsessrate), "Most sessions a second."),
+    row("maxsslrate", G, Since(1, 5), "<number>", Set::Custom(maxsslrate), "Most TLS sessions a second."),
     row("node", G, Since(1, 4), "<name>", Set::Custom(node), "Name of the node, shown in the statistics."),
     row("pidfile", G, Since(1, 1), "<file>", Set::Custom(pidfile), "Where the process id is written."),
     row("uid", G, Since(1, 1), "<number>", Set::Custom(uid), "User id of the process after the start."),

@@ -288,6 +288,18 @@ fn pool_max_conn(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Ou
     Ok(())
 }
 
+/// HAPROXY: a limit of HTTP/2 connections; those of HTTP/1 do not look at it.
+fn max_reuse(_: &mut ServerDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    value(line, "<value>")?;
+    cx.notice(line.span, "'max-reuse' has no effect on HTTP/1 connections.".to_owned());
+    Ok(())
+}
+
+fn pool_low_conn(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    server.pool_low_conn = u32::try_from(lenient_int(&value(line, "<value>")?)).unwrap_or(0);
+    Ok(())
+}
+
 fn pool_purge_delay(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
     let text = line.arg(0);
     if text.is_empty() {
@@ -363,6 +375,14 @@ pub(crate) const KEYWORDS: &[Row<ServerDecl>] = &[
         Set::Custom(super::source::init_addr),
         "How the first address is found.",
     ),
+    row(
+        "max-reuse",
+        B,
+        Since(2, 4),
+        "<count>",
+        Set::Custom(max_reuse),
+        "Most requests of an HTTP/2 connection.",
+    ),
     row("maxconn", B, Since(1, 1), "<maxconn>", Set::Custom(maxconn), "Most connections of the server."),
     row("maxqueue", B, Since(1, 3), "<maxqueue>", Set::Custom(maxqueue), "Longest queue of the server."),
     row("minconn", B, Since(1, 1), "<minconn>", Set::Custom(minconn), "Connections at low load."),
@@ -401,6 +421,14 @@ pub(crate) const KEYWORDS: &[Row<ServerDecl>] = &[
         "<action>",
         Set::Custom(on_marked_up),
         "What happens when the server comes back.",
+    ),
+    row(
+        "pool-low-conn",
+        B,
+        Since(2, 4),
+        "<max>",
+        Set::Custom(pool_low_conn),
+        "Idle connections that other threads leave alone.",
     ),
     row("pool-max-conn", B, Since(1, 9), "<max>", Set::Custom(pool_max_conn), "Most idle connections kept."),
     row(

@@ -6,7 +6,7 @@ use crate::buffer::Buffer;
 use crate::flow::Flow;
 use crate::session::{After, Session, wall_us};
 use crate::stream::{Ended, Stream};
-use crate::timers::{Kill, NEVER, Ring, after};
+use crate::timers::{Kill, Ring, after};
 use http1::{Decoder, Facts, Head, Refusal, parse_request};
 use std::future::poll_fn;
 use std::pin::pin;
@@ -64,7 +64,7 @@ pub(crate) async fn serve(session: &mut Session) -> After {
                     }
                     Ended::Close => break After::Close,
                     Ended::Vanish => {
-                        vanish(session).await;
+                        session.vanish().await;
                         break After::Close;
                     }
                 }
@@ -157,18 +157,6 @@ async fn read_head(
             Err(Some(Ring::Kill(_))) => return Arrival::Quit,
         }
     }
-}
-
-/// `silent-drop`: the client gets no sign at all. The socket is closed without FIN or RST where the kernel allows it; where not, it
-/// is kept for as long as the client's timeout.
-async fn vanish(session: &mut Session) {
-    let timeout = session.front.proxy.timeouts.client;
-    session.alarm.set(after(crate::clock::now_ms(), timeout));
-    if timeout.is_some() {
-        session.alarm.ring().await;
-    }
-    session.alarm.set(NEVER);
-    session.io.reset_on_close();
 }
 
 /// The wall-clock time of now, for logs of refusals.

@@ -31,6 +31,23 @@ impl IdleConnections {
         self.0.iter().map(|[_, safe]| safe.load(Relaxed)).sum()
     }
 
+    /// The thread other than `own` that keeps most, when all threads together keep more than `low`; only those that proved
+    /// themselves count with `safe_only`.
+    #[must_use]
+    pub(crate) fn richest_other(&self, own: usize, safe_only: bool, low: u32) -> Option<usize> {
+        let (mut total, mut best) = (0, (0, None));
+        for (thread, [first, safe]) in self.0.iter().enumerate() {
+            let safe = safe.load(Relaxed);
+            let all = first.load(Relaxed) + safe;
+            total += all;
+            let count = if safe_only { safe } else { all };
+            if thread != own && count > best.0 {
+                best = (count, Some(thread));
+            }
+        }
+        best.1.filter(|_| total > low)
+    }
+
     /// All of a thread.
     #[must_use]
     pub fn of(&self, thread: usize) -> u32 {

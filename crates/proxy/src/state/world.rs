@@ -85,6 +85,8 @@ pub struct FrontendState {
     pub request_rate: Rate,
     /// Its listeners, in the configuration's order.
     pub listeners: Vec<ListenerState>,
+    /// Log lines so far (`%lc`).
+    pub log_lines: AtomicU64,
     /// Paused by SIGTTOU or `disable frontend`.
     pub paused: AtomicBool,
     /// Stopped for good (soft stop, `shutdown frontend`).
@@ -254,6 +256,7 @@ fn proxy_state(proxy: &Arc<Proxy>, threads: usize, now_ms: u64) -> ProxyState {
                     sessions: Gauge::default(),
                 })
                 .collect(),
+            log_lines: AtomicU64::new(0),
             paused: AtomicBool::new(false),
             stopped: AtomicBool::new(proxy.disabled),
             maxconn: AtomicU32::new(proxy.maxconn),

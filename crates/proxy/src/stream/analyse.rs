@@ -7,7 +7,7 @@ use crate::service::PageRequest;
 use crate::state::Stat;
 use haproxy_config::runtime::{BackendTarget, Proxy, ProxyIndex, StatsPage};
 use log_format::termination::{Cause, ServerSide};
-use rules::Cursor;
+use rules::{Cursor, Verdict};
 use sample::{Captured, RequestLine, Truth};
 use std::sync::Arc;
 
@@ -16,9 +16,11 @@ impl Stream<'_> {
     pub(super) async fn analyse(&mut self) -> Step<()> {
         let proxy = Arc::clone(&self.front.proxy);
         if let Err(error) = self.flow.decode() {
+            self.count_request();
             return self.malformed_body(error);
         }
-        self.content_rules(&proxy)?;
+        self.content_rules(&proxy).await?;
+        self.count_request();
         let version = match self.request.received_version_text() {
             // A request without a version is one of HTTP/1.0.
             b"" => self.request.version_text(),
@@ -44,7 +46,7 @@ impl Stream<'_> {
         let Some(backend) = self.backend.clone() else { return self.no_backend() };
         if target != self.front.index {
             let config = Arc::clone(&backend.config);
-            self.content_rules(&config)?;
+            self.content_rules(&config).await?;
             if config.options.http_buffer_request && !proxy.options.http_buffer_request {
                 self.buffer_request().await?;
             }
@@ -69,14 +71,36 @@ impl Stream<'_> {
         }
     }
 
-    fn content_rules(&mut self, proxy: &Proxy) -> Step<()> {
+    async fn content_rules(&mut self, proxy: &Proxy) -> Step<()> {
         let set = &proxy.tcp_rules.request_content;
         if set.is_empty() {
             return Ok(());
         }
-        // The head is complete: nothing that a rule of an HTTP proxy may look at is still to come.
-        let verdict = self.run_set(set, &mut Cursor::default(), On::Request, true, &[]);
-        self.request_verdict(verdict)
+        let delay = proxy.tcp_rules.request_inspect_delay;
+        let until = crate::timers::after(self.now_ms(), delay);
+        let mut complete = delay.is_none();
+        loop {
+            match self.run_set(set, &mut Cursor::default(), On::Request, complete, &[]) {
+                Verdict::Reject => return self.content_rejected(),
+                Verdict::Wait(_) if !complete => complete = self.more_bytes(until).await?,
+                verdict => return self.request_verdict(verdict),
+            }
+        }
+    }
+
+    /// HAPROXY: the backend does not count what its content rules reject.
+    pub(super) fn content_rejected(&mut self) -> Step<()> {
+        self.front.count(Stat::DeniedRequests, 1);
+        self.note(Cause::Proxy);
+        Err(Stop::Cut)
+    }
+
+    /// HAPROXY: what content rules reject is no request yet.
+    fn count_request(&self) {
+        self.front.count(Stat::Requests, 1);
+        if let Some(state) = self.front.state() {
+            state.request_rate.hit(self.now_ms());
+        }
     }
 
     fn monitor(&mut self, proxy: &Proxy) -> Step<()> {

@@ -54,6 +54,13 @@ impl Stream<'_> {
                 self.connected(&connection);
                 return Ok(connection);
             }
+            if let Some(connection) = self.connection_of_other_thread(&server).await {
+                self.count_server(Stat::Reuses);
+                self.count_backend(Stat::Reuses);
+                self.log.server_address = server.socket_address();
+                self.connected(&connection);
+                return Ok(connection);
+            }
             self.count_server(Stat::Connects);
             self.count_backend(Stat::Connects);
             self.log.server_address = target.socket_address();
@@ -107,6 +114,19 @@ impl Stream<'_> {
             reuse,
             self.first && !self.retry_on().forgives_reuse(),
         )
+    }
+
+    /// An idle connection that another thread keeps, when this one has none.
+    async fn connection_of_other_thread(&mut self, server: &Arc<ServerState>) -> Option<ServerConnection> {
+        if !self.http || server.config.send_proxy > 0 {
+            return None;
+        }
+        let thread = std::rc::Rc::clone(&self.front.thread);
+        let reuse = self.backend.as_ref()?.config.reuse;
+        let first = self.first && !self.retry_on().forgives_reuse();
+        let other = thread.pool.richest_other(server, reuse, first)?;
+        let handover = thread.control.idle_of(other, server.at, first).await?;
+        Some(thread.pool.take_over(server.at, handover))
     }
 
     async fn assign(&mut self) -> Step<()> {

@@ -1,7 +1,7 @@
 //! Opening a connection to a server.
 
 use super::Stream;
-use crate::pool::ServerConnection;
+use crate::pool::{ServerConnection, ServerIo};
 use crate::socket::Socket;
 use crate::state::ServerState;
 use crate::transport::Transport;
@@ -113,13 +113,12 @@ impl Target {
             Address::Fd(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         Ok(ServerConnection {
-            io,
+            io: ServerIo::new(io),
             safe: false,
             reused: false,
             address: self.socket_address(),
             foreign: self.foreign,
             usage: None,
-            clean: false,
         })
     }
 

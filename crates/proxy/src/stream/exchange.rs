@@ -112,7 +112,7 @@ impl Stream<'_> {
                     return Ok(Progress::Again);
                 }
                 other => {
-                    connection.clean = matches!(other, Awaited::ServerGone);
+                    connection.io.clean = matches!(other, Awaited::ServerGone);
                     return self.no_head(other, &buffer);
                 }
             }
@@ -149,7 +149,7 @@ impl Stream<'_> {
             self.flow.become_tunnel();
             self.close = true;
             self.tunnel(&mut connection.io, response).await?;
-            connection.clean = true;
+            connection.io.clean = true;
             return Ok(Progress::Over);
         }
         let head = self.response_bytes(false);
@@ -167,7 +167,7 @@ impl Stream<'_> {
             self.log.bytes_out = before;
         }
         let relayed = self.relay(&mut connection, &mut response, sent).await;
-        connection.clean = facts.framing == Framing::UntilClose
+        connection.io.clean = facts.framing == Framing::UntilClose
             || matches!(relayed, Relayed::Response(FlowEvent::SourceClosed | FlowEvent::SourceFailed));
         self.log.bytes_out += response.payload_total + response.trailer_total;
         self.relay_ended(relayed, &response)?;

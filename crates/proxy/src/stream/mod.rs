@@ -250,12 +250,8 @@ impl<'s> Stream<'s> {
     /// Serves an HTTP exchange to its end.
     pub(crate) async fn run(&mut self) -> Ended {
         self.show_request();
-        self.front.count(Stat::Requests, 1);
         let thread = Rc::clone(&self.front.thread);
         thread.process.cumulated_requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if let Some(state) = self.front.state() {
-            state.request_rate.hit(self.now_ms());
-        }
         let ended = match self.exchange().await {
             Ok(()) => self.after_relay(),
             Err(Stop::Answer(reply)) => self.answer(reply).await,

@@ -5,9 +5,10 @@ use super::rules_on::On;
 use super::{Step, Stop, Stream};
 use crate::buffer::Buffer;
 use crate::flow::{Flow, FlowEvent};
-use crate::timers::{Ring, after};
+use crate::state::Stat;
+use crate::timers::{NEVER, Ring, after};
 use http1::Framing;
-use log_format::termination::ServerSide;
+use log_format::termination::{Cause, ServerSide};
 use rules::{Cursor, Need, Verdict};
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -55,7 +56,8 @@ impl Stream<'_> {
             return Ok(());
         }
         let end = self.tunnel(&mut connection.io, response).await;
-        connection.clean = end.is_ok() && !self.backend.as_ref().is_some_and(|b| b.config.options.nolinger);
+        connection.io.clean =
+            end.is_ok() && !self.backend.as_ref().is_some_and(|b| b.config.options.nolinger);
         end
     }
 
@@ -69,11 +71,15 @@ impl Stream<'_> {
         if set.is_empty() {
             return Ok(());
         }
+        self.glimpse().await;
         let mut cursor = Cursor::default();
         let mut complete = proxy.tcp_rules.request_inspect_delay.is_none();
         let mut deadline = None;
         loop {
             let verdict = self.run_set(set, &mut cursor, On::Request, complete, &[]);
+            if matches!(verdict, Verdict::Reject) {
+                return self.content_rejected();
+            }
             if !matches!(verdict, Verdict::Wait(Need::Data)) {
                 return self.request_verdict(verdict).map_err(|stop| match stop {
                     Stop::Answer(_) => Stop::Cut,
@@ -86,11 +92,29 @@ impl Stream<'_> {
         }
     }
 
+    /// Takes what the client has sent already: rules without a delay see it.
+    async fn glimpse(&mut self) {
+        if self.flow.payload_total == 0 {
+            poll_fn(|cx| {
+                // Its end and its failures are told again when somebody waits.
+                let _ = self.flow.poll_receive(cx, self.client, crate::clock::now_ms());
+                Poll::Ready(())
+            })
+            .await;
+        }
+    }
+
     /// Waits for bytes of the client; true when none will come in time.
-    async fn more_bytes(&mut self, until: u64) -> Step<bool> {
+    pub(super) async fn more_bytes(&mut self, until: u64) -> Step<bool> {
         let had = self.flow.payload_total;
-        self.alarm.set(until);
+        // A request that is here to its end has nothing more to bring: only the time is waited for.
+        let whole = self.http && self.flow.is_received();
+        let client = if whole { NEVER } else { after(self.flow.read_at, self.client_timeout()) };
+        self.alarm.set(until.min(client));
         let end = poll_fn(|cx| {
+            if whole {
+                return poll_ring(self.alarm, cx).map(|ring| Err(Some(ring)));
+            }
             let now = crate::clock::now_ms();
             match self.flow.poll_receive(cx, self.client, now) {
                 Poll::Ready(event) => Poll::Ready(Ok(event)),
@@ -102,14 +126,25 @@ impl Stream<'_> {
         .await;
         match end {
             Err(None) => Ok(false),
+            Err(Some(Ring::Deadline)) if client < until && !self.flow.is_full() => {
+                self.left_during_inspection(Cause::ClientTimeout)
+            }
             Err(Some(Ring::Deadline)) => Ok(true),
             Err(Some(Ring::Kill(kill))) => self.killed(kill),
             Ok(FlowEvent::Done) => Ok(true),
-            Ok(_) => {
-                self.side = ServerSide::Idle;
-                self.note(log_format::termination::Cause::ClientAbort);
-                Err(Stop::Cut)
-            }
+            Ok(_) => self.left_during_inspection(Cause::ClientAbort),
         }
+    }
+
+    /// HAPROXY: the stream has a backend by then, which counts the abort, too.
+    fn left_during_inspection<T>(&mut self, cause: Cause) -> Step<T> {
+        self.front.count(Stat::RequestErrors, 1);
+        if self.backend.is_none() && !self.http {
+            let _ = self.choose_tcp_backend();
+        }
+        self.count_client_abort();
+        self.side = ServerSide::Idle;
+        self.note(cause);
+        Err(Stop::Cut)
     }
 }

@@ -114,7 +114,10 @@ pub(crate) fn embryonic(front: &Front, session: &SessionView, reason: &str) {
 
 fn fill_counts(front: &Front, data: &mut LogData) {
     data.active_connections = front.thread.process.connections();
-    data.frontend_connections = front.state().map_or(0, |state| state.sessions.current());
+    if let Some(state) = front.state() {
+        data.frontend_connections = state.sessions.current();
+        data.log_counter = state.log_lines.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
 }
 
 fn send(front: &Front, level: u8, format: &Arc<LogFormat>, data: &LogData, cx: &Cx<'_>) {

@@ -1,4 +1,4 @@
-//! `set-src`, `set-src-port`.
+//! `set-src`, `set-src-port`, `set-dst`, `set-dst-port`.
 
 use super::{Action, ActionRow, Args, REQUEST, row};
 use crate::parse::Parsed;
@@ -7,14 +7,19 @@ use sample::{Expr, ParseCx, Value};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 #[derive(Debug)]
-struct SetSource {
+struct SetAddress {
     expr: Expr,
     port: bool,
+    source: bool,
 }
 
-impl Action for SetSource {
+impl Action for SetAddress {
     fn run(&self, cx: &mut RuleCx<'_>) -> Verdict {
-        let old = cx.effects.source.or(cx.session.src);
+        let old = if self.source {
+            cx.effects.source.or(cx.session.src)
+        } else {
+            cx.effects.destination.or(cx.session.dst)
+        };
         let value = self.expr.value(&cx.cx());
         let new = if self.port {
             let ip = old.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |old| old.ip());
@@ -27,15 +32,17 @@ impl Action for SetSource {
                 .map(|ip| SocketAddr::new(ip, old.map_or(0, |old| old.port())))
         };
         if new.is_some() {
-            cx.effects.source = new;
+            let side = if self.source { &mut cx.effects.source } else { &mut cx.effects.destination };
+            *side = new;
         }
         Verdict::Continue
     }
 }
 
 fn parse(args: &mut Args<'_>, cx: &mut ParseCx<'_>) -> Parsed {
-    let port = args.name == "set-src-port";
-    Ok(Box::new(SetSource { expr: args.expr(cx)?, port }))
+    let port = matches!(args.name, "set-src-port" | "set-dst-port");
+    let source = args.name.starts_with("set-src");
+    Ok(Box::new(SetAddress { expr: args.expr(cx)?, port, source }))
 }
 
 const KINDS: u8 = REQUEST
@@ -44,6 +51,8 @@ const KINDS: u8 = REQUEST
     | RuleKind::TcpRequestContent.bit();
 
 pub(crate) const ROWS: &[ActionRow] = &[
+    row("set-dst", KINDS, (1, 7), "Where a server without an address is taken to be.", parse),
+    row("set-dst-port", KINDS, (1, 7), "At which port a server without a port is taken to be.", parse),
     row("set-src", KINDS, (1, 7), "What the client's address is taken for from here on.", parse),
     row("set-src-port", KINDS, (1, 7), "What the client's port is taken for from here on.", parse),
 ];
