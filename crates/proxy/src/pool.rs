@@ -168,7 +168,7 @@ impl Pool {
     ) -> Option<ServerConnection> {
         let mut servers = self.servers.borrow_mut();
         let of = entry(&mut servers, server.at)?;
-        let mut connection = self.pick(server, of, reuse, first)?;
+        let mut connection = self.pick(server, of, address, reuse, first)?;
         connection.reused = true;
         of.enter();
         connection.usage = Some(Usage { servers: Rc::clone(&self.servers), at: server.at });
@@ -179,6 +179,7 @@ impl Pool {
         &self,
         server: &ServerState,
         of: &mut OfServer,
+        address: Option<SocketAddr>,
         reuse: Reuse,
         first: bool,
     ) -> Option<ServerConnection> {
@@ -203,18 +204,24 @@ impl Pool {
         }
     }
 
-    /// Gives a connection up to another thread that has none.
-    pub(crate) fn hand_over(&self, server: &ServerState, reuse: Reuse, first: bool) -> Option<Handover> {
+    /// Gives a connection to `address` up to another thread that has none.
+    pub(crate) fn hand_over(
+        &self,
+        server: &ServerState,
+        address: Option<SocketAddr>,
+        reuse: Reuse,
+        first: bool,
+    ) -> Option<Handover> {
         let mut servers = self.servers.borrow_mut();
         let of = entry(&mut servers, server.at)?;
-        let ServerConnection { mut io, safe, address, .. } = self.pick(server, of, reuse, first)?;
+        let ServerConnection { mut io, safe, address, .. } = self.pick(server, of, address, reuse, first)?;
         io.leave_thread().then_some(Handover { io, safe, address })
     }
 
     /// Takes a connection over that another thread gave up.
     pub(crate) fn take_over(&self, at: ServerRef, handover: Handover) -> ServerConnection {
         let Handover { io, safe, address } = handover;
-        ServerConnection { io, safe, reused: true, address, usage: Some(self.usage(at)) }
+        ServerConnection { io, safe, reused: true, address, foreign: None, usage: Some(self.usage(at)) }
     }
 
     /// Which other thread may have a connection to give up. `pool-low-conn` leaves the others their own.

@@ -210,10 +210,10 @@ impl Thread {
             Command::KillStream(id, reply) => {
                 let _ = reply.send(self.streams.kill(id, &self.timers));
             }
-            Command::HandOver { server, first, reply } => {
+            Command::HandOver { server, address, first, reply } => {
                 let found = self.world.server(server).and_then(|server| {
                     let backend = self.world.backend(server.at.proxy)?;
-                    self.pool.hand_over(server, backend.config.reuse, first)
+                    self.pool.hand_over(server, address, backend.config.reuse, first)
                 });
                 let _ = reply.send(found);
             }

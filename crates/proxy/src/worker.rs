@@ -13,6 +13,7 @@ use crate::streams::{ErrorCapture, StreamId, StreamInfo};
 use crate::thread::Thread;
 use crate::timers::Kill;
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -170,7 +171,12 @@ pub(crate) enum Command {
     /// Tells the streams of the thread.
     Streams(oneshot::Sender<Vec<StreamInfo>>),
     /// Another thread has no idle connection to a server and asks for one. `first`: for a client's first request.
-    HandOver { server: ServerRef, first: bool, reply: oneshot::Sender<Option<Handover>> },
+    HandOver {
+        server: ServerRef,
+        address: Option<SocketAddr>,
+        first: bool,
+        reply: oneshot::Sender<Option<Handover>>,
+    },
 }
 
 /// Steers a worker from anywhere in the process. Cheap to clone.
@@ -305,10 +311,16 @@ impl Control {
         self.broadcast(|| Command::KillServer(server, kill));
     }
 
-    /// Asks a thread to give up an idle connection.
-    pub(crate) async fn idle_of(&self, thread: usize, server: ServerRef, first: bool) -> Option<Handover> {
+    /// Asks a thread to give up an idle connection that leads to `address`.
+    pub(crate) async fn idle_of(
+        &self,
+        thread: usize,
+        server: ServerRef,
+        address: Option<SocketAddr>,
+        first: bool,
+    ) -> Option<Handover> {
         let (reply, answer) = oneshot::channel();
-        self.senders.get(thread)?.send(Command::HandOver { server, first, reply }).ok()?;
+        self.senders.get(thread)?.send(Command::HandOver { server, address, first, reply }).ok()?;
         answer.await.ok().flatten()
     }
 

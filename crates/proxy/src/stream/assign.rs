@@ -54,10 +54,10 @@ impl Stream<'_> {
                 self.connected(&connection);
                 return Ok(connection);
             }
-            if let Some(connection) = self.connection_of_other_thread(&server).await {
+            if let Some(connection) = self.connection_of_other_thread(&server, &target).await {
                 self.count_server(Stat::Reuses);
                 self.count_backend(Stat::Reuses);
-                self.log.server_address = server.socket_address();
+                self.log.server_address = connection.address;
                 self.connected(&connection);
                 return Ok(connection);
             }
@@ -117,15 +117,19 @@ impl Stream<'_> {
     }
 
     /// An idle connection that another thread keeps, when this one has none.
-    async fn connection_of_other_thread(&mut self, server: &Arc<ServerState>) -> Option<ServerConnection> {
-        if !self.http || server.config.send_proxy > 0 {
+    async fn connection_of_other_thread(
+        &mut self,
+        server: &Arc<ServerState>,
+        target: &Target,
+    ) -> Option<ServerConnection> {
+        if !self.http || server.config.send_proxy > 0 || target.foreign().is_some() {
             return None;
         }
         let thread = std::rc::Rc::clone(&self.front.thread);
         let reuse = self.backend.as_ref()?.config.reuse;
         let first = self.first && !self.retry_on().forgives_reuse();
         let other = thread.pool.richest_other(server, reuse, first)?;
-        let handover = thread.control.idle_of(other, server.at, first).await?;
+        let handover = thread.control.idle_of(other, server.at, target.socket_address(), first).await?;
         Some(thread.pool.take_over(server.at, handover))
     }
 
