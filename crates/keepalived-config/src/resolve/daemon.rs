@@ -113,6 +113,7 @@ fn inherited(declared: &GlobalDecl) -> Inherited {
         version: declared.version,
         check_unicast_src: declared.check_unicast_src,
         skip_check_adv_addr: declared.skip_check_adv_addr.unwrap_or(false),
+        strict: declared.network.strict.unwrap_or(false),
         v3_checksum_as_v2: declared.v3_checksum_as_v2.unwrap_or(false),
     }
 }

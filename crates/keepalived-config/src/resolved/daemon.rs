@@ -189,6 +189,8 @@ pub struct Inherited {
     pub check_unicast_src: bool,
     /// `vrrp_skip_check_adv_addr`.
     pub skip_check_adv_addr: bool,
+    /// `vrrp_strict`.
+    pub strict: bool,
     /// `v3_checksum_as_v2`.
     pub v3_checksum_as_v2: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use keepalived_config::resolved::{Command, Config, Daemon, Fifo, GlobalDefs, Inherited};
+use keepalived_config::resolved::{Command, Config, Daemon, Fifo, GlobalDefs, Inherited, ReceiveBuffer};
 
 /// Whose file it is: the parent knows no defaults that depend on others, and only it runs one-shot scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,22 +14,23 @@ pub enum Reader {
 }
 
 macro_rules! line {
-    ($text:expr, $($argument:tt)*) => { let _ = writeln!($text, $($argument)*); };
+    ($text:expr, $($argument:tt)*) => {{ let _ = writeln!($text, $($argument)*); }};
 }
 
 /// The section, in the reference's order. What this implementation does not have is shown as off.
 pub fn global_definitions(config: &Config, reader: Reader) -> String {
     let mut text = String::new();
     let global = &config.global;
-    processes(global, reader, &mut text);
+    processes(config, reader, &mut text);
     fifos(&global.daemon, reader, &mut text);
     vrrp(global, reader, &mut text);
     scheduling(global, &mut text);
-    tail(global, &mut text);
+    tail(config, &mut text);
     text
 }
 
-fn processes(global: &GlobalDefs, reader: Reader, t: &mut String) {
+fn processes(config: &Config, reader: Reader, t: &mut String) {
+    let (global, network) = (&config.global, &config.network);
     let daemon = &global.daemon;
     let identity = &daemon.identity;
     line!(t, "------< Global definitions >------");
@@ -70,14 +71,17 @@ fn processes(global: &GlobalDefs, reader: Reader, t: &mut String) {
             line!(t, " Shutdown script = {} timeout {}", command(&script.command), script.timeout.as_secs());
         }
     }
-    line!(t, " Dynamic interfaces = false");
+    line!(t, " Dynamic interfaces = {}", network.dynamic_interfaces);
+    if network.dynamic_interfaces {
+        line!(t, " Allow interface changes = {}", network.allow_interface_changes);
+    }
     if !daemon.mail.faults {
         line!(t, " Send emails for fault transitions = off");
     }
     if reader == Reader::Vrrp {
         line!(t, " Default interface = {}", daemon.inherited.default_interface.as_deref().unwrap_or("eth0"));
     }
-    line!(t, " Disable local IGMP = no");
+    line!(t, " Disable local IGMP = {}", yes(network.disable_local_igmp));
     line!(t, " Use VRRPv2 checksum for VRRPv3 IPv4 = {}", yes(daemon.inherited.v3_checksum_as_v2));
     line!(t, " LVS flush = false\n LVS flush on stop = disabled");
 }
@@ -162,7 +166,7 @@ fn vrrp(global: &GlobalDefs, reader: Reader, t: &mut String) {
     line!(t, " nftables without counters");
     line!(t, " VRRP check unicast_src = {}", own.check_unicast_src);
     line!(t, " VRRP skip check advert addresses = {}", own.skip_check_adv_addr);
-    line!(t, " VRRP strict mode = false");
+    line!(t, " VRRP strict mode = {}", own.strict);
 }
 
 fn scheduling(global: &GlobalDefs, t: &mut String) {
@@ -188,23 +192,31 @@ fn scheduling(global: &GlobalDefs, t: &mut String) {
     );
 }
 
-fn tail(global: &GlobalDefs, t: &mut String) {
+fn tail(config: &Config, t: &mut String) {
+    let (global, network) = (&config.global, &config.network);
     let daemon = &global.daemon;
     line!(t, " Script security {}", if global.script_security { "enabled" } else { "disabled" });
     let user = global.script_user.unwrap_or_default();
     line!(t, " Default script uid:gid {}:{}", user.uid, user.gid);
-    let (bytes, force) = daemon.process_monitor_buffer.unwrap_or_default();
-    for name in [
-        "vrrp_netlink_cmd",
-        "vrrp_netlink_monitor",
-        "process_monitor",
-        "lvs_netlink_cmd",
-        "lvs_netlink_monitor",
+    for (name, buffer) in [
+        ("vrrp_netlink_cmd", network.command_buffer),
+        ("vrrp_netlink_monitor", network.monitor_buffer),
+        ("process_monitor", daemon.process_monitor_buffer),
+        ("lvs_netlink_cmd", None),
+        ("lvs_netlink_monitor", None),
     ] {
-        let (bytes, force) = if name == "process_monitor" { (bytes, force) } else { (0, false) };
+        let (bytes, force) = buffer.unwrap_or_default();
         line!(t, " {name}_rcv_bufs = {bytes}\n {name}_rcv_bufs_force = {}", u8::from(force));
     }
-    line!(t, " rs_init_notifies = 0\n no_checker_emails = 0\n rx_bufs_multiples = 3");
+    line!(t, " rs_init_notifies = 0\n no_checker_emails = 0");
+    if let Some((policy, _)) = &network.receive_buffer {
+        match policy {
+            ReceiveBuffer::Mtu => line!(t, " rx_bufs_policy = MTU"),
+            ReceiveBuffer::Advert => line!(t, " rx_bufs_policy = ADVERT"),
+            ReceiveBuffer::Bytes(bytes) => line!(t, " rx_bufs_size = {bytes}"),
+        }
+    }
+    line!(t, " rx_bufs_multiples = {}", network.receive_buffer.as_ref().map_or(3, |(_, factor)| *factor));
     line!(t, " umask = 0{:o}", daemon.umask.unwrap_or(0o177));
     if !global.startup_delay.is_zero() {
         line!(t, " vrrp_startup_delay = {}", global.startup_delay.as_secs_f64());
