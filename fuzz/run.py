@@ -32,7 +32,7 @@ def build():
     """The folder of the binaries."""
     folder = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(HERE, "target")), "fuzz")
     environment = {**os.environ, "CARGO_TARGET_DIR": folder, "RUSTFLAGS": " ".join(COVERAGE)}
-    words = ["cargo", "+nightly", "build", "--release", "--locked", "--target", TRIPLE, "--manifest-path", os.path.join(HERE, "Cargo.toml")]
+    words = ["cargo", "+nightly", "build", "--release", "--target", TRIPLE, "--manifest-path", os.path.join(HERE, "Cargo.toml")]
     subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, check=True)
     return os.path.join(folder, TRIPLE, "release")
 

@@ -655,8 +655,9 @@ impl Client {
         ask.plan.size = 24_000_000;
         let _ = wire.send(&ask.bytes());
         let head = wire.head();
-        // More than the proxy's `timeout client` on this frontend.
-        std::thread::sleep(Duration::from_millis(1800));
+        // The proxy's `timeout client` on this frontend is 1 s from the moment at which the buffers are full; on a loaded machine that
+        // may come late.
+        std::thread::sleep(Duration::from_millis(4000));
         match head {
             Ok(Some(head)) if head.id() == Some(ask.id) => {
                 match wire.body(head.framing(), Some(ask.id), Duration::ZERO) {
