@@ -314,7 +314,9 @@ fn errors_of_the_server_have_their_status_and_state() {
             peer.until("\r\n\r\n");
             script(peer);
         });
-        let proxy = Proxy::start("", "", "  timeout server 100ms\n", &[server], "");
+        // The others must not run out of time on a loaded machine.
+        let timeout = if expected.contains(" sH") { "  timeout server 100ms\n" } else { "" };
+        let proxy = Proxy::start("", "", timeout, &[server], "");
         let mut client = proxy.connect();
         client.send(GET);
         let line = proxy.untimed_line();
