@@ -203,15 +203,15 @@ impl Steering {
 
     fn tell_listening(&self, what: &str) {
         let world = self.control.world();
+        if !world.config.global.stats_sockets.is_empty() {
+            messages::warning(format!("{what} frontend GLOBAL.\n"));
+        }
         for state in &world.proxies {
             if state.config.disabled || state.config.binds.is_empty() {
                 continue;
             }
             let kind = if state.config.kind == ProxyKind::Listen { "proxy" } else { "frontend" };
             self.tell(&state.config, WARNING, &format!("{what} {kind} {}.", state.config.name));
-        }
-        if !world.config.global.stats_sockets.is_empty() {
-            messages::warning(format!("{what} frontend GLOBAL.\n"));
         }
     }
 

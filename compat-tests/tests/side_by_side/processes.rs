@@ -453,7 +453,7 @@ fn wait_for_connection(site: &Site) {
 fn every_listening_socket_is_handed_over() {
     for subject in subjects() {
         let site = Site::new(&subject);
-        let (port, added) = (Port::new(), Port::new());
+        let (port, added, removed) = (Port::new(), Port::new(), Port::new());
         let name = format!("side-by-side-reload-{}-{}", std::process::id(), port.1);
         let web = site.scratch.path("web.sock");
         let frontend = |more: &str| {
@@ -463,7 +463,7 @@ fn every_listening_socket_is_handed_over() {
                 web.display()
             )
         };
-        site.configure("", &frontend(""));
+        site.configure("", &frontend(&format!(" bind 127.0.0.1:{}\n", removed.1)));
         let mut process = site.start(&["-W"]);
         process.new_worker();
         let identity =
@@ -473,6 +473,11 @@ fn every_listening_socket_is_handed_over() {
         process.reload();
         process.new_worker();
         assert_eq!(get(added.1), "HTTP/1.1 200 OK", "{}", subject.name);
+        let end = Instant::now() + PATIENCE;
+        while removed.listeners() > 0 {
+            assert!(Instant::now() < end, "{}: a socket that no line names is still open", subject.name);
+            std::thread::yield_now();
+        }
         assert_eq!(get(port.1), "HTTP/1.1 200 OK", "{}", subject.name);
         site.ask("show info");
         let after = (identity(&site.stats()), identity(&web), listening_inodes(&name));
