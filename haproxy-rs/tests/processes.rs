@@ -287,3 +287,25 @@ fn a_pid_file_names_the_master() {
     assert_eq!(master.code(), Some(0));
     assert!(Path::new(&file).exists());
 }
+
+#[test]
+fn connections_arrive_over_a_socket_pair() {
+    use std::os::fd::{AsFd, AsRawFd};
+    let site = Site::new();
+    let (near, far) = UnixStream::pair().unwrap();
+    // The program inherits its end by number.
+    nix::fcntl::fcntl(far.as_fd(), nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::empty())).unwrap();
+    site.configure(&format!(" bind sockpair@{}\n", far.as_raw_fd()));
+    let process = site.start(&["-db"]);
+    drop(far);
+    let (mut client, server) = UnixStream::pair().unwrap();
+    sys::fd_passing::send(near.as_fd(), &[0, 0], &[server.as_fd()]).unwrap();
+    drop(server);
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    process.signal(Signal::SIGUSR1);
+    assert_eq!(process.code(), Some(0));
+}
