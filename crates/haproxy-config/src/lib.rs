@@ -17,6 +17,7 @@ pub mod runtime;
 mod section;
 mod setting;
 pub mod source;
+mod stats_access;
 pub mod threads;
 
 pub use load::{Features, Host, Inputs, Loaded, eval_condition, load, show_lines};

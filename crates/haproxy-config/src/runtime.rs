@@ -14,6 +14,8 @@ use rules::{ErrorPage, RuleSet};
 use sample::{Condition, Expr};
 use units::Address;
 
+pub use crate::stats_access::{Level, SeverityOutput};
+
 use crate::source::SourceOptions;
 use crate::threads::ThreadSet;
 
@@ -366,30 +368,6 @@ pub struct Bind {
     pub sockets: Vec<ThreadSet>,
     /// `severity-output` of a stats socket.
     pub severity: SeverityOutput,
-}
-
-/// `severity-output`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SeverityOutput {
-    /// Answers stand alone.
-    #[default]
-    None,
-    /// `[3]: ` in front.
-    Number,
-    /// `[err]: ` in front.
-    String,
-}
-
-/// Level of a stats socket (management manual, section 9.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Level {
-    /// Reads what is not sensitive.
-    User,
-    /// Reads all, changes counters.
-    #[default]
-    Operator,
-    /// All.
-    Admin,
 }
 
 /// The `timeout` family; none means no limit.
