@@ -13,9 +13,9 @@ import sys
 
 from lab import netns, reference, report, undo
 
-from . import bad_adverts, elections, failures, run, storm, tracking
+from . import bad_adverts, bfd, elections, failures, run, storm, tracking
 
-FAMILIES = (elections, failures, tracking, bad_adverts, storm)
+FAMILIES = (elections, failures, tracking, bad_adverts, bfd, storm)
 """Loading them registers their scenarios, in this order."""
 ATTEMPTS = 4
 """How often a run that differs is made."""

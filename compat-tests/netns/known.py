@@ -20,7 +20,7 @@ def lines(log):
         if any(re.search(pattern, line) for pattern in REFERENCE_ONLY):
             continue
         # How many of these there are depends on the phase of two timers.
-        if kept and kept[-1] == line and "discarding" in line:
+        if kept and kept[-1] == line and "discarding" in line.lower():
             continue
         kept.append(line)
     return kept

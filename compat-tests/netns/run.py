@@ -129,6 +129,8 @@ def normal(line, rig):
     line = re.sub(r"(pid[ =]|for process\()\d+", r"\1N", line)
     line = re.sub(r"ifindex\( *\d+\)", "ifindex(N)", line)
     line = re.sub(r"delivered in -?\d+ usec", "delivered in N usec", line)
+    line = re.sub(r"Expired after \d+ ms \(\d+ usec", "Expired after N ms (N usec", line)
+    line = re.sub(r"\]:\d+ \(session is not found - your discriminator field is 0x[0-9a-f]+", "]:N (session is not found - your discriminator field is N", line)
     # Ours have no sequence number and port.
     return re.sub(r", seq=\d+, pid=\w+$", "", line)
 
@@ -154,7 +156,12 @@ def packets(frames):
     joins = sorted({re.sub(r" [0-9a-f:]+>\S+ [0-9.]+>", " ", frame.text.split(" records=")[0]) + " " + each.split(":")[1]
                     for frame in frames if frame.kind == "igmp" for each in frame.fields["records"]})
     joins += sorted({each for frame in frames if frame.kind == "mld" for each in frame.fields["records"] if each.endswith(":ff02::12")})
-    return {"adverts": adverts, "announcements": [f"{count} x {text}" for text, count in sorted(bursts, key=lambda each: each[0])], "joins": joins, "ident": identification(frames)}
+    sessions = []
+    for frame in (frame for frame in frames if frame.kind == "bfd"):
+        text = re.sub(r" sum=ok| frag=4000", "", frame.text)
+        if not sessions or sessions[-1] != text:
+            sessions.append(text)
+    return {"bfd": sessions, "adverts": adverts, "announcements": [f"{count} x {text}" for text, count in sorted(bursts, key=lambda each: each[0])], "joins": joins, "ident": identification(frames)}
 
 
 def identification(frames):

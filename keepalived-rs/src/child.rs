@@ -39,6 +39,8 @@ pub(crate) struct Inherited<'a> {
     pub(crate) outcome: Outcome,
     /// Where to report.
     pub(crate) report: UnixStream,
+    /// Where the BFD process tells of its sessions.
+    pub(crate) bfd_events: Option<std::io::PipeReader>,
     pub(crate) parent: nix::unistd::Pid,
     /// Released once this process's signals are caught.
     pub(crate) held: Held,
@@ -46,7 +48,7 @@ pub(crate) struct Inherited<'a> {
 
 /// Runs the child and returns its exit status.
 pub(crate) fn run(inherited: Inherited<'_>) -> u8 {
-    let Inherited { options, log, machine, files, outcome, report, parent, held } = inherited;
+    let Inherited { options, log, machine, files, outcome, report, bfd_events, parent, held } = inherited;
     log.become_process("_vrrp", &files.suffix, options.log_file.as_deref());
     let Ok(signals) = Signals::catch(options.ignore_sigint, false) else { return status::FATAL };
     sys::process::signal_when_parent_ends(libc::SIGTERM);
@@ -69,7 +71,7 @@ pub(crate) fn run(inherited: Inherited<'_>) -> u8 {
     let (control, requests) = tokio::sync::mpsc::unbounded_channel();
     if std::thread::Builder::new()
         .name("signals".to_owned())
-        .spawn(move || forward(signals, &control))
+        .spawn(move || forward(signals, |request| pass_on(request, &control)))
         .is_err()
     {
         return status::FATAL;
@@ -92,6 +94,7 @@ pub(crate) fn run(inherited: Inherited<'_>) -> u8 {
                 tell(word::REFUSED);
             }
         }),
+        bfd_events,
         options: vrrpd::Options {
             release_vips: options.release_vips,
             dont_release_vrrp: options.dont_release_vrrp,
@@ -110,7 +113,7 @@ pub(crate) fn run(inherited: Inherited<'_>) -> u8 {
         }
     };
     if !(exit == status::CONFIG && cut_short) {
-        line!("{}", stopped(options.log_detail));
+        line!("{}", stopped(options.log_detail, true));
     }
     exit
 }
@@ -139,6 +142,24 @@ fn reader(
             }
             None => Err(refusal(&outcome)),
         }
+    })
+}
+
+/// The same for the BFD child, which says only what nobody else does: nothing.
+pub(crate) fn bfd_reader(
+    options: &Options,
+    machine: &Machine,
+    first: Outcome,
+) -> Box<dyn FnMut() -> Result<Config, String>> {
+    let options = options.clone();
+    let machine = machine.clone();
+    let mut first = Some(first);
+    Box::new(move || {
+        let outcome = first.take().unwrap_or_else(|| {
+            let read = ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config };
+            keepalived_config::load(&options.config_file, &read, &machine)
+        });
+        outcome.config.clone().ok_or_else(|| refusal(&outcome))
     })
 }
 
@@ -172,34 +193,42 @@ pub(crate) fn refusal(outcome: &Outcome) -> String {
 }
 
 /// Passes signals on until nobody listens.
-fn forward(mut signals: Signals, control: &tokio::sync::mpsc::UnboundedSender<Control>) {
+pub(crate) fn forward(mut signals: Signals, mut pass_on: impl FnMut(Request) -> bool) {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     loop {
         let mut fds = [PollFd::new(signals.fd(), PollFlags::POLLIN)];
         let _ = poll(&mut fds, PollTimeout::NONE);
         for request in signals.pending() {
-            let asked = match request {
-                Request::Stop => Control::Stop,
-                Request::Reload => Control::Reload,
-                Request::Data => Control::DumpData,
-                Request::Stats => Control::DumpStats,
-                Request::ClearStats => Control::ClearStats,
-                Request::Json => Control::DumpJson,
-                Request::Child => continue,
-            };
-            if control.send(asked).is_err() {
+            if !pass_on(request) {
                 return;
             }
         }
     }
 }
 
+/// False when the VRRP process listens no more.
+fn pass_on(request: Request, control: &tokio::sync::mpsc::UnboundedSender<Control>) -> bool {
+    let asked = match request {
+        Request::Stop => Control::Stop,
+        Request::Reload => Control::Reload,
+        Request::Data => Control::DumpData,
+        Request::Stats => Control::DumpStats,
+        Request::ClearStats => Control::ClearStats,
+        Request::Json => Control::DumpJson,
+        Request::Child => return true,
+    };
+    control.send(asked).is_ok()
+}
+
 /// The last line of a child.
-fn stopped(detail: bool) -> String {
+pub(crate) fn stopped(detail: bool, with_children: bool) -> String {
     if !detail {
         return "Stopped".to_owned();
     }
     let (user, system) = usage(UsageWho::RUSAGE_SELF);
+    if !with_children {
+        return format!("Stopped - used {user} user time, {system} system time");
+    }
     let (children_user, children_system) = usage(UsageWho::RUSAGE_CHILDREN);
     format!(
         "Stopped - used (self/children) {user}/{children_user} user time, {system}/{children_system} system time"

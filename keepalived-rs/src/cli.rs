@@ -54,6 +54,10 @@ pub(crate) struct Options {
     pub(crate) pid_file: Option<PathBuf>,
     /// `-r`, absent for the default.
     pub(crate) vrrp_pid_file: Option<PathBuf>,
+    /// `-b`.
+    pub(crate) bfd_pid_file: Option<PathBuf>,
+    /// Without `-B`.
+    pub(crate) bfd: bool,
     pub(crate) all_config: bool,
     pub(crate) config_id: Option<String>,
     pub(crate) ignore_sigint: bool,
@@ -367,6 +371,8 @@ fn options(matches: &ArgMatches) -> Options {
         namespace: text("namespace").map(|name| name.to_string_lossy().into_owned()),
         pid_file: text("pid").map(PathBuf::from),
         vrrp_pid_file: text("vrrp_pid").map(PathBuf::from),
+        bfd_pid_file: text("bfd_pid").map(PathBuf::from),
+        bfd: !matches.get_flag("no_bfd") && !matches.get_flag("vrrp") && !matches.get_flag("check"),
         all_config: matches.get_flag("all-config"),
         config_id: text("config-id").map(|id| id.to_string_lossy().into_owned()),
         ignore_sigint: matches.get_flag("ignore-sigint"),

@@ -21,6 +21,7 @@ const NAMESPACES: &str = "/run/netns";
 pub(crate) struct Files {
     pub(crate) pid: PathBuf,
     pub(crate) vrrp_pid: PathBuf,
+    pub(crate) bfd_pid: PathBuf,
     /// Behind idents and in file names: `_NAMESPACE_INSTANCE`, or nothing.
     pub(crate) suffix: String,
     own_directory: bool,
@@ -40,6 +41,7 @@ impl Files {
         Self {
             pid: options.pid_file.clone().unwrap_or_else(|| name("keepalived")),
             vrrp_pid: options.vrrp_pid_file.clone().unwrap_or_else(|| name("vrrp")),
+            bfd_pid: options.bfd_pid_file.clone().unwrap_or_else(|| name("bfd")),
             suffix: format!("{namespace}{instance}"),
             own_directory,
             namespace: identity.net_namespace.clone(),

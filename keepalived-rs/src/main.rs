@@ -1,5 +1,6 @@
 //! The binary `keepalived`: command line, configuration test, parent process. The VRRP child's work is in `vrrpd`.
 
+mod bfd;
 mod child;
 mod cli;
 mod config_test;

@@ -20,6 +20,7 @@ use sys::pid_file::{self, Found, PidFile};
 use sys::process::{self, Ended, Forked};
 use sys::realtime;
 
+use crate::bfd::{self, Bfd, Gone};
 use crate::child::{self, Inherited, word};
 use crate::cli::Options;
 use crate::files::{self, Files};
@@ -30,9 +31,9 @@ use crate::signals::{self, Held, Request, Signals};
 use crate::{dump, once, release, status, version};
 
 /// A child that lived this long is started again at once.
-const LONG_LIFE: Duration = Duration::from_secs(60);
+pub(crate) const LONG_LIFE: Duration = Duration::from_secs(60);
 /// Seconds to wait before each further start of a child that lives shortly.
-const RESPAWN_DELAYS: [u64; 8] = [0, 1, 2, 4, 8, 16, 32, 60];
+pub(crate) const RESPAWN_DELAYS: [u64; 8] = [0, 1, 2, 4, 8, 16, 32, 60];
 /// Longest line of the command line in the log.
 const COMMAND_LINE_WIDTH: usize = 102;
 
@@ -194,16 +195,24 @@ fn start(options: &Options, log: &Log, machine: &Machine, files: &Files, outcome
         pid_file: Some(pid_file),
         running: outcome.clone(),
         child: Child::None,
+        bfd: Bfd::new(bfd::Surroundings { options, log, machine, files }),
+        vrrp_started: false,
         reloading: None,
         reload_again: false,
         is_started: false,
+        is_stopping: false,
         failures: 0,
         reload_time: None,
         exit: None,
     };
+    let with_bfd = bfd::is_wanted(options, &outcome);
     if outcome.has_vrrp {
-        parent.start_child(outcome);
-    } else {
+        parent.start_child(outcome.clone());
+    }
+    if with_bfd {
+        exit_in_child(parent.bfd.start(&outcome));
+    }
+    if !outcome.has_vrrp && !with_bfd {
         line!("Warning - keepalived has no configuration to run");
         parent.ready();
     }
@@ -248,12 +257,17 @@ struct Parent<'a> {
     /// The configuration that the child runs, or should, as it was read: a new child starts with it whatever the files say now.
     running: Outcome,
     child: Child,
+    bfd: Bfd<'a>,
+    /// The VRRP child's first configuration is in force.
+    vrrp_started: bool,
     /// A configuration that the child is changing to.
     reloading: Option<Outcome>,
     /// Another reload was asked for meanwhile.
     reload_again: bool,
     /// `Startup complete` was logged.
     is_started: bool,
+    /// Told to stop.
+    is_stopping: bool,
     /// Children in a row that lived shortly.
     failures: usize,
     /// `reload_time_file`.
@@ -302,7 +316,7 @@ impl Parent<'_> {
         // A wall-clock time: looked at again each minute, since the clock may be set.
         let reload = self.reload_time.as_ref().and_then(ReloadTime::wait);
         let reload = reload.map(|seconds| Instant::now() + Duration::from_secs(seconds.min(60)));
-        let deadline = deadline.into_iter().chain(reload).min();
+        let deadline = deadline.into_iter().chain(reload).chain(self.bfd.deadline()).min();
         let timeout = deadline.map_or(PollTimeout::NONE, |at| {
             // A millisecond more than is left, so that the deadline has passed on return.
             let left = at.saturating_duration_since(Instant::now()).as_millis() + 1;
@@ -315,6 +329,7 @@ impl Parent<'_> {
         if let Some(fd) = self.reload_time.as_ref().and_then(ReloadTime::fd) {
             fds.push(PollFd::new(fd, PollFlags::POLLIN));
         }
+        fds.extend(self.bfd.fd().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
         let _ = poll(&mut fds, timeout);
     }
 
@@ -328,6 +343,7 @@ impl Parent<'_> {
                     line!("Can't open {} - {error}", dump::PARENT_FILE);
                 }
                 self.pass_on(libc::SIGUSR1);
+                self.bfd.signal(libc::SIGUSR1);
             }
             Request::Stats => self.pass_on(libc::SIGUSR2),
             Request::ClearStats => self.pass_on(signals::clear_stats()),
@@ -360,11 +376,13 @@ impl Parent<'_> {
                 drop(held);
                 self.child = Child::Running { pid, since: Instant::now(), reports: ours };
                 line!("Starting VRRP child process, pid={pid}");
+                self.bfd.report_again();
             }
             Ok(Forked::Child) => {
                 // The parent's handles mean nothing here.
                 self.pid_file = None;
                 drop(ours);
+                let bfd_events = self.bfd.take_events();
                 let parent = nix::unistd::getppid();
                 let (options, log, machine, files) = (self.options, self.log, self.machine, self.files);
                 let status = child::run(Inherited {
@@ -374,6 +392,7 @@ impl Parent<'_> {
                     files,
                     outcome,
                     report: theirs,
+                    bfd_events,
                     parent,
                     held,
                 });
@@ -400,11 +419,7 @@ impl Parent<'_> {
         };
         for word in words.iter().take(count) {
             match *word {
-                word::STARTED if !self.is_started => {
-                    self.is_started = true;
-                    line!("Startup complete");
-                    self.ready();
-                }
+                word::STARTED => self.vrrp_started = true,
                 word::RELOADED => {
                     if let Some(outcome) = self.reloading.take() {
                         self.running = outcome;
@@ -418,6 +433,13 @@ impl Parent<'_> {
                 _ => {}
             }
         }
+        self.bfd.read_reports();
+        let vrrp_ready = self.vrrp_started || matches!(self.child, Child::None);
+        if !self.is_started && vrrp_ready && self.bfd.is_ready() && self.exit.is_none() {
+            self.is_started = true;
+            line!("Startup complete");
+            self.ready();
+        }
         if self.reloading.is_none() && std::mem::take(&mut self.reload_again) {
             self.reload();
         }
@@ -425,6 +447,7 @@ impl Parent<'_> {
 
     fn timers(&mut self) {
         let now = Instant::now();
+        exit_in_child(self.bfd.timers(&self.running));
         match self.child {
             Child::Delayed { start_at } if start_at <= now => self.respawn(),
             Child::Stopping { pid, kill_at } if kill_at <= now => {
@@ -437,19 +460,29 @@ impl Parent<'_> {
     }
 
     fn stop(&mut self) {
-        if matches!(self.child, Child::Stopping { .. }) {
+        if self.is_stopping {
             return;
         }
+        self.is_stopping = true;
         line!("Stopping");
         let _ = sd_notify::notify(&[NotifyState::Stopping]);
-        match self.child {
+        let wait = self.running.config.as_ref().map_or(Duration::from_secs(5), |c| c.global.child_wait);
+        self.bfd.stop(wait);
+        self.child = match self.child {
             Child::Running { pid, .. } => {
                 let _ = process::signal(pid, libc::SIGTERM);
-                let wait =
-                    self.running.config.as_ref().map_or(Duration::from_secs(5), |c| c.global.child_wait);
-                self.child = Child::Stopping { pid, kill_at: Instant::now() + wait };
+                Child::Stopping { pid, kill_at: Instant::now() + wait }
             }
-            Child::None | Child::Delayed { .. } | Child::Stopping { .. } => self.exit = Some(0),
+            Child::Stopping { pid, kill_at } => Child::Stopping { pid, kill_at },
+            Child::None | Child::Delayed { .. } => Child::None,
+        };
+        self.exit_when_alone();
+    }
+
+    /// Ends when the last child has.
+    fn exit_when_alone(&mut self) {
+        if self.is_stopping && matches!(self.child, Child::None) && self.bfd.is_gone() {
+            self.exit = Some(0);
         }
     }
 
@@ -465,6 +498,15 @@ impl Parent<'_> {
     }
 
     fn gone(&mut self, pid: i32, ended: Ended) {
+        match self.bfd.gone(pid, ended) {
+            None => {}
+            Some(Gone::Handled) => return self.exit_when_alone(),
+            Some(Gone::Permanently(status)) => {
+                self.release();
+                self.exit = Some(status);
+                return;
+            }
+        }
         match &self.child {
             Child::Stopping { pid: known, .. } if *known == pid => {
                 if ended != Ended::Status(0) {
@@ -473,7 +515,7 @@ impl Parent<'_> {
                     self.release();
                 }
                 self.child = Child::None;
-                self.exit = Some(0);
+                self.exit_when_alone();
             }
             Child::Running { pid: known, since, .. } if *known == pid => {
                 let lived = since.elapsed();
@@ -554,8 +596,15 @@ impl Parent<'_> {
     }
 }
 
+/// A fork returns twice: the child ends with its status.
+fn exit_in_child(status: Option<u8>) {
+    if let Some(status) = status {
+        std::process::exit(status.into());
+    }
+}
+
 /// How a child ended, in the log.
-fn tell(pid: i32, ended: Ended) {
+pub(crate) fn tell(pid: i32, ended: Ended) {
     match ended {
         Ended::Status(0) => {}
         Ended::Status(code) => line!("pid {pid} exited with status {code}"),

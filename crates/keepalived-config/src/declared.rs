@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bstr::BString;
 
+use crate::block::bfd_instance::{BfdDecl, TrackedBfdDecl};
 use crate::message::Scope;
 use crate::registry::Named;
 use crate::resolved::{Address, TrackedInterface, UnicastPeer, User};
@@ -28,6 +29,7 @@ pub(crate) struct Declared {
     pub(crate) instance_names: HashSet<String>,
     pub(crate) scripts: Vec<ScriptDecl>,
     pub(crate) groups: Vec<GroupDecl>,
+    pub(crate) bfds: Vec<BfdDecl>,
     pub(crate) static_addresses: Vec<Address>,
     /// Top-level blocks and `global_defs` about interfaces.
     pub(crate) network: NetworkDecl,
@@ -42,7 +44,8 @@ impl Named for Declared {
     fn scope_of(&self, keyword: &str) -> Option<Scope> {
         match keyword {
             "track_file" | "vrrp_track_file" => Some(Scope::Tracking),
-            "vrrp_track_process"
+            "bfd_instance"
+            | "vrrp_track_process"
             | "vrrp_script"
             | "vrrp_instance"
             | "vrrp_sync_group"
@@ -250,6 +253,7 @@ pub(crate) struct InstanceDecl {
     pub(crate) no_virtual_address: bool,
     pub(crate) network: InstanceNetworkDecl,
     pub(crate) track_scripts: Vec<TrackedScriptDecl>,
+    pub(crate) track_bfds: Vec<TrackedBfdDecl>,
     pub(crate) track_interfaces: Vec<TrackedInterface>,
     pub(crate) trackers: Vec<tracker::TrackedObjectDecl>,
     pub(crate) dont_track_primary: bool,
@@ -293,6 +297,7 @@ impl InstanceDecl {
             no_virtual_address: false,
             network: InstanceNetworkDecl::default(),
             track_scripts: Vec::new(),
+            track_bfds: Vec::new(),
             track_interfaces: Vec::new(),
             trackers: Vec::new(),
             dont_track_primary: false,
@@ -331,6 +336,7 @@ pub(crate) struct GroupDecl {
     pub(crate) name: String,
     pub(crate) members: Option<Vec<String>>,
     pub(crate) track_scripts: Vec<TrackedScriptDecl>,
+    pub(crate) track_bfds: Vec<TrackedBfdDecl>,
     pub(crate) track_interfaces: Vec<TrackedInterface>,
     pub(crate) trackers: Vec<tracker::TrackedObjectDecl>,
     pub(crate) tracking_weight: bool,

@@ -107,6 +107,7 @@ pub fn load(path: &Path, options: &ReadOptions, system: &dyn System) -> Outcome 
         script_security: false,
         scripts: Vec::new(),
         trackers: Vec::new(),
+        bfds: Vec::new(),
         default_interface: None,
         dynamic_interfaces: tree.nodes.iter().any(has_dynamic_interfaces),
         rule_priority: 0x4000,

@@ -69,6 +69,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) scripts: Vec<TrackedScriptDecl>,
     /// The files and processes defined so far that may be tracked.
     pub(crate) trackers: Vec<TrackerDecl>,
+    /// The BFD sessions defined so far that the VRRP process hears of, with their weights.
+    pub(crate) bfds: Vec<crate::block::bfd_instance::TrackedBfdDecl>,
     /// `default_interface`.
     pub(crate) default_interface: Option<String>,
     /// `dynamic_interfaces`: an interface may be missing.

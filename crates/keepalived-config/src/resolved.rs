@@ -4,6 +4,7 @@
 //! refer to other blocks are indices, scripts carry the path, arguments and user to run them with. Nothing here asks
 //! "was it set?" unless the absence means something by itself. Keyword meanings: keepalived.conf(5).
 
+mod bfd;
 mod daemon;
 mod network;
 mod routes;
@@ -13,6 +14,7 @@ use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+pub use bfd::{BfdInstance, TrackedBfd};
 pub use daemon::{
     Daemon, Dumps, Fifo, Identity, Inherited, Mail, OneShot, ReloadCheck, ReloadFile, StatusSocket,
 };
@@ -38,6 +40,8 @@ pub struct Config {
     pub trackers: Vec<Tracker>,
     /// `vrrp_sync_group` blocks in file order.
     pub sync_groups: Vec<SyncGroup>,
+    /// `bfd_instance` blocks in file order.
+    pub bfd_instances: Vec<BfdInstance>,
     /// `static_ipaddress`: added at start, removed at stop.
     pub static_addresses: Vec<Address>,
     /// Interfaces, static routes and rules, the firewall.
@@ -220,6 +224,8 @@ pub struct VrrpInstance {
     pub receive_buffer: Option<u32>,
     /// `track_script`.
     pub track_scripts: Vec<TrackedScript>,
+    /// `track_bfd`.
+    pub track_bfds: Vec<TrackedBfd>,
     /// `track_interface`; the instance's own interface is not listed here.
     pub track_interfaces: Vec<TrackedInterface>,
     /// `track_file` and `track_process`.
@@ -309,6 +315,7 @@ impl VrrpInstance {
             expired_backup: None,
             garp_extra: None,
             receive_buffer: None,
+            track_bfds: Vec::new(),
             track_scripts: Vec::new(),
             track_interfaces: Vec::new(),
             trackers: Vec::new(),
@@ -459,6 +466,8 @@ pub struct SyncGroup {
     pub track_scripts: Vec<TrackedScript>,
     /// `track_file` and `track_process` of the group (already copied to its members).
     pub trackers: Vec<TrackedObject>,
+    /// `track_bfd` of the group (already copied to its members).
+    pub track_bfds: Vec<TrackedBfd>,
     /// `track_interface` of the group (already copied to its members).
     pub track_interfaces: Vec<TrackedInterface>,
 }

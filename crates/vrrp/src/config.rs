@@ -28,6 +28,10 @@ index!(
     ScriptId
 );
 index!(
+    /// Index of a BFD session in [`RouterConfig::bfds`].
+    BfdId
+);
+index!(
     /// Index of a network interface in [`RouterConfig::links`].
     LinkId
 );
@@ -246,6 +250,8 @@ pub struct InstanceConfig {
     pub fault_links: Vec<LinkId>,
     /// `track_interface` entries, weight 0 ones included.
     pub track_links: Vec<Tracked<LinkId>>,
+    /// `track_bfd` entries.
+    pub track_bfds: Vec<Tracked<BfdId>>,
     /// `track_script` entries.
     pub track_scripts: Vec<Tracked<ScriptId>>,
     /// `track_file` and `track_process` entries.
@@ -305,6 +311,7 @@ impl InstanceConfig {
             garp_extra: None,
             fault_links: Vec::new(),
             track_links: Vec::new(),
+            track_bfds: Vec::new(),
             track_scripts: Vec::new(),
             trackers: Vec::new(),
             group: None,
@@ -374,6 +381,8 @@ pub struct RouterConfig {
     pub scripts: Vec<ScriptConfig>,
     /// `vrrp_track_file` and `vrrp_track_process` blocks.
     pub trackers: Vec<crate::tracker::TrackerConfig>,
+    /// Names of the `bfd_instance` blocks; [`BfdId`] indexes this.
+    pub bfds: Vec<Arc<str>>,
     /// `vrrp_sync_group` blocks.
     pub groups: Vec<GroupConfig>,
     /// `vrrp_startup_delay`.

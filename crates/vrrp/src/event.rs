@@ -89,6 +89,15 @@ pub enum Event {
     Instance(Arc<str>, InstanceEvent),
     /// About a tracked script.
     Script(Arc<str>, ScriptEvent),
+    /// What a session says to an instance that tracks it.
+    Bfd {
+        /// The instance.
+        instance: Arc<str>,
+        /// The session.
+        bfd: Arc<str>,
+        /// Up, or not.
+        up: bool,
+    },
     /// `VRRP_Group(G) Syncing instances to S state`.
     GroupSync(Arc<str>, StateName),
     /// `Sync group G has some member(s) as address owner and some not ...`.
@@ -297,6 +306,7 @@ impl Event {
         match self {
             Self::Instance(_, event) => event.level(),
             Self::Script(_, event) => event.level(),
+            Self::Bfd { .. } => Level::Normal,
             Self::GroupSync(..)
             | Self::GroupMixedOwners(_)
             | Self::DelayingStartup(_)
@@ -381,6 +391,10 @@ impl fmt::Display for Event {
         match self {
             Self::Instance(name, event) => event.write(name, f),
             Self::Script(name, event) => event.write(name, f),
+            Self::Bfd { instance, bfd, up } => {
+                let state = if *up { "UP" } else { "DOWN" };
+                write!(f, "VRRP_Instance({instance}) Tracked BFD instance {bfd} is {state}")
+            }
             Self::GroupSync(name, state) => {
                 write!(f, "VRRP_Group({name}) Syncing instances to {state} state")
             }

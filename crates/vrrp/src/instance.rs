@@ -381,7 +381,14 @@ impl Instance {
             Some(StateName::Fault) => {
                 self.state = State::Fault;
                 self.wants_master = false;
-                self.log(InstanceEvent::EnteringInit(StateName::Fault));
+                // Of sessions that nobody has heard of yet the reference says nothing more.
+                let silent = self.verdict.failing.is_empty()
+                    && self.verdict.links_down.is_empty()
+                    && !self.verdict.bfds_down.is_empty()
+                    && self.source.is_some();
+                if !silent {
+                    self.log(InstanceEvent::EnteringInit(StateName::Fault));
+                }
             }
             Some(_) => self.wants_master &= self.config.is_owner(),
             None if self.config.is_owner() && self.wants_master && startup_delay.is_zero() => {

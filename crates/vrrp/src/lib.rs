@@ -28,8 +28,8 @@ pub mod track;
 pub mod tracker;
 
 pub use config::{
-    Auth, Family, GroupConfig, GroupId, InstanceConfig, InstanceId, LinkId, RouterConfig, ScriptConfig,
-    ScriptId, Version, Vip,
+    Auth, BfdId, Family, GroupConfig, GroupId, InstanceConfig, InstanceId, LinkId, RouterConfig,
+    ScriptConfig, ScriptId, Version, Vip,
 };
 pub use event::{Event, Level};
 pub use router::{Input, Output, Router};

@@ -4,6 +4,7 @@
 //! the order of outputs is the order on the wire, in the kernel and in the log.
 
 mod addresses;
+mod bfd;
 mod links;
 mod trackers;
 
@@ -12,7 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::{GroupId, InstanceId, LinkId, RouterConfig, ScriptId, Vip};
+use crate::config::{BfdId, GroupId, InstanceId, LinkId, RouterConfig, ScriptId, Vip};
 use crate::event::{Event, InstanceEvent, ScriptEvent, StateName};
 use crate::garp::Pacer;
 use crate::instance::{self, Cause, Instance, Release, Signal, State};
@@ -40,6 +41,8 @@ pub enum Input<'a> {
     Packet(InstanceId, Datagram<'a>),
     /// An interface went up or down.
     Link(LinkId, bool),
+    /// A BFD session is Up, or not.
+    Bfd(BfdId, bool),
     /// An instance's source address changed.
     Source(InstanceId, Option<IpAddr>),
     /// Somebody else removed an address of an instance.
@@ -121,6 +124,7 @@ pub struct Router {
     readings: Vec<Reading>,
     /// Links that changed and do not count as changed yet: when they do, and to what.
     changing: BTreeMap<LinkId, (Instant, bool)>,
+    bfds: Vec<Health>,
     pacer: Pacer,
     startup_until: Option<Instant>,
     /// The next deadline of each instance, in order, and where to find it.
@@ -141,6 +145,7 @@ impl Router {
             readings: surroundings.readings.clone(),
             pacer: Pacer::new(config.paces.clone(), config.pace_of.clone()),
             changing: BTreeMap::new(),
+            bfds: vec![Health::Bad; config.bfds.len()],
             startup_until: None,
             deadlines: BTreeSet::new(),
             deadline_of: vec![None; config.instances.len()],
@@ -181,6 +186,7 @@ impl Router {
         let mut new = Self::new(config, surroundings);
         new.startup_until = old.startup_until;
         new.adopt_links(&old);
+        new.adopt_bfds(&old);
         for (index, from) in script_matches.iter().enumerate() {
             let Some(script) = new.scripts.get_mut(index) else { continue };
             match from.and_then(|from| old.scripts.get(from.0)) {
@@ -255,8 +261,11 @@ impl Router {
             self.startup_until = Some(now + delay);
             self.out.push_back(Output::Log(Event::DelayingStartup(delay)));
         }
+        let mut faulty = Vec::new();
         for id in self.ids() {
-            self.log_faults_at_start(id);
+            if self.log_faults_at_start(id) {
+                faulty.push(id);
+            }
         }
         for id in self.ids() {
             if let Some(instance) = self.instances.get(id.0) {
@@ -265,6 +274,9 @@ impl Router {
                     self.log(id, InstanceEvent::PriorityChanged(base, effective));
                 }
             }
+        }
+        for id in faulty {
+            self.log(id, InstanceEvent::StartsInFault);
         }
         for id in self.ids() {
             self.purge(id);
@@ -280,8 +292,9 @@ impl Router {
         }
     }
 
-    fn log_faults_at_start(&mut self, id: InstanceId) {
-        let Some(instance) = self.instances.get(id.0) else { return };
+    /// Says what is wrong with an instance; false when nothing is.
+    fn log_faults_at_start(&mut self, id: InstanceId) -> bool {
+        let Some(instance) = self.instances.get(id.0) else { return false };
         let config = instance.config();
         let mut events = Vec::new();
         for link in &instance.verdict().links_down {
@@ -296,9 +309,7 @@ impl Router {
             }
         }
         let trackers = instance.verdict().trackers.clone();
-        if !events.is_empty() || !trackers.is_empty() {
-            events.push(InstanceEvent::StartsInFault);
-        }
+        let faulty = !events.is_empty() || !trackers.is_empty() || !instance.verdict().bfds_down.is_empty();
         let name = config.name.clone();
         for tracker in trackers {
             self.log_tracker(id, tracker, true, true);
@@ -306,6 +317,7 @@ impl Router {
         for event in events {
             self.out.push_back(Output::Log(Event::Instance(name.clone(), event)));
         }
+        faulty
     }
 
     fn start_group(&mut self, index: usize) {
@@ -368,6 +380,7 @@ impl Router {
                 }
             }
             Input::Link(link, up) => self.handle_link(now, link, up),
+            Input::Bfd(id, up) => self.handle_bfd(now, id, up),
             Input::Source(id, source) => {
                 self.with(id, |instance| instance.handle(now, instance::Input::Source(source)));
                 self.drain(id, now);
@@ -537,6 +550,7 @@ impl Router {
                 verdict.links_down.push(tracked.object);
             }
         }
+        self.judge_bfds(config, &mut verdict);
         for tracked in &config.track_scripts {
             let health = self.scripts.get(tracked.object.0).map_or(Health::Unknown, Script::health);
             verdict.delta = verdict.delta.saturating_add(track::contribution(tracked, health));
@@ -579,9 +593,13 @@ impl Router {
                 continue;
             }
             let verdict = self.verdict(id);
-            self.with(id, |instance| instance.handle(now, instance::Input::Verdict(verdict)));
-            self.drain(id, now);
+            self.take_verdict(now, id, verdict);
         }
+    }
+
+    fn take_verdict(&mut self, now: Instant, id: InstanceId, verdict: Verdict) {
+        self.with(id, |instance| instance.handle(now, instance::Input::Verdict(verdict)));
+        self.drain(id, now);
     }
 
     fn stop(&mut self, now: Instant, release: Release) {

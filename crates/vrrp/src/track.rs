@@ -3,7 +3,7 @@
 //!
 //! The sum is computed afresh from the state of every tracker, so it cannot drift.
 
-use crate::config::{LinkId, ScriptId, Tracked};
+use crate::config::{BfdId, LinkId, ScriptId, Tracked};
 
 /// What a tracked object says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Verdict {
     pub trackers: Vec<crate::tracker::TrackerId>,
     /// One of them takes more than a priority has: the sum means nothing and the priority stays as it is.
     pub holds_priority: bool,
+    /// Weight-0 BFD sessions that are not Up.
+    pub bfds_down: Vec<BfdId>,
     /// Weight-0 scripts that have not reported yet: they hold the instance in INIT.
     pub pending: usize,
 }
@@ -43,7 +45,10 @@ pub struct Verdict {
 impl Verdict {
     /// True when nothing of this is a fault.
     pub fn is_faultless(&self) -> bool {
-        self.failing.is_empty() && self.links_down.is_empty() && self.trackers.is_empty()
+        self.failing.is_empty()
+            && self.links_down.is_empty()
+            && self.trackers.is_empty()
+            && self.bfds_down.is_empty()
     }
 }
 

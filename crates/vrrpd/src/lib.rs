@@ -6,6 +6,7 @@
 //! `keepalived` (INFO: always shown; DEBUG: only with `--log-detail`).
 
 mod addresses;
+mod bfd_events;
 mod dump;
 mod fifo;
 mod files;
@@ -99,6 +100,8 @@ pub struct Params {
     pub control: tokio::sync::mpsc::UnboundedReceiver<Control>,
     /// Called for each [`Report`].
     pub report: Box<dyn FnMut(Report)>,
+    /// Where the BFD process tells of its sessions: records of [`::bfd::Record::LEN`] bytes.
+    pub bfd_events: Option<std::io::PipeReader>,
     /// Command line options.
     pub options: Options,
 }

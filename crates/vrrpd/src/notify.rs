@@ -73,6 +73,7 @@ mod tests {
             members: vec![0],
             notify: Notify { any: Some(command("/g")), master: Some(command("/m")), ..Notify::default() },
             smtp_alert: false,
+            track_bfds: Vec::new(),
             track_scripts: Vec::new(),
             track_interfaces: Vec::new(),
             trackers: Vec::new(),

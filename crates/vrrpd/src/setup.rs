@@ -6,8 +6,8 @@ use std::sync::Arc;
 use keepalived_config::resolved::{self, Config, VrrpInstance};
 use vrrp::config::{GarpConfig, GarpExtra, LinkDelay, OldChecksum, Pace, Peer, Tracked};
 use vrrp::{
-    Auth, Family, GroupConfig, GroupId, InstanceConfig, InstanceId, LinkId, RouterConfig, ScriptConfig,
-    ScriptId, TrackerConfig, TrackerId, TrackerKind, Version, Vip,
+    Auth, BfdId, Family, GroupConfig, GroupId, InstanceConfig, InstanceId, LinkId, RouterConfig,
+    ScriptConfig, ScriptId, TrackerConfig, TrackerId, TrackerKind, Version, Vip,
 };
 
 /// The core's configuration of a resolved configuration.
@@ -43,6 +43,7 @@ pub(crate) fn router_config(config: &Config) -> RouterConfig {
         instances,
         scripts: config.scripts.iter().map(script_config).collect(),
         trackers: config.trackers.iter().map(tracker_config).collect(),
+        bfds: config.bfd_instances.iter().map(|bfd| bfd.name.as_str().into()).collect(),
         groups: config.sync_groups.iter().map(group_config).collect(),
         startup_delay: config.global.startup_delay,
         links: links.0,
@@ -133,6 +134,15 @@ fn instance_config(instance: &VrrpInstance, links: &mut Links) -> InstanceConfig
             .iter()
             .map(|tracked| Tracked {
                 object: links.id(&tracked.name),
+                weight: tracked.weight,
+                reverse: tracked.reverse,
+            })
+            .collect(),
+        track_bfds: instance
+            .track_bfds
+            .iter()
+            .map(|tracked| Tracked {
+                object: BfdId(tracked.bfd),
                 weight: tracked.weight,
                 reverse: tracked.reverse,
             })

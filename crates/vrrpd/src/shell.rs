@@ -49,7 +49,7 @@ const DOOMED_FOR: Duration = Duration::from_secs(1);
 pub(crate) struct Shell {
     params: Params,
     config: Config,
-    router: Router,
+    pub(crate) router: Router,
     interfaces: Interfaces,
     addresses: Addresses,
     routes: Routes,
@@ -71,6 +71,7 @@ pub(crate) struct Shell {
     status: Option<StatusServer>,
     files: Files,
     processes: Processes,
+    bfd_events: crate::bfd_events::Events,
     fifos: Fifos,
     mailer: Mailer,
     /// The state that each instance and group was last mailed in.
@@ -97,6 +98,7 @@ enum Wake {
     Trackers(Vec<(TrackerId, Reading)>),
     Processes,
     Status(Question),
+    Bfd(bfd::Record),
     Timer,
 }
 
@@ -156,6 +158,8 @@ impl Shell {
             router: Router::new(router_config, &surroundings),
             sockets: SocketTable::new().map_err(|error| fatal("sockets", &error))?,
             announcer: Announcer::open().map_err(|error| fatal("AF_PACKET socket", &error))?,
+            bfd_events: crate::bfd_events::Events::open(params.bfd_events.take())
+                .map_err(|error| fatal("BFD pipe", &error))?,
             runner: Runner::new().map_err(|error| fatal("thread", &error))?,
             status: None,
             files,
@@ -213,6 +217,7 @@ impl Shell {
                 changes = self.files.changed() => Wake::Trackers(changes),
                 () = self.processes.news() => Wake::Processes,
                 question = next_question(&mut self.status) => Wake::Status(question),
+                record = self.bfd_events.next() => Wake::Bfd(record),
                 () = timer => Wake::Timer,
             };
             match wake {
@@ -232,6 +237,7 @@ impl Shell {
                     let changes = self.processes.receive(Instant::now());
                     self.trackers_changed(changes);
                 }
+                Wake::Bfd(record) => self.bfd_reported(&record),
                 Wake::Timer => {}
             }
             self.drain().await;

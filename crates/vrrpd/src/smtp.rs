@@ -358,6 +358,7 @@ mod tests {
             members: Vec::new(),
             notify: Default::default(),
             smtp_alert: true,
+            track_bfds: Vec::new(),
             track_scripts: Vec::new(),
             track_interfaces: Vec::new(),
             trackers: Vec::new(),

@@ -182,6 +182,7 @@ impl Daemon {
                 read_config: Box::new(move || next_config.recv_timeout(PATIENCE).unwrap()),
                 control: controls,
                 report: Box::new(move |what| report.send(what).unwrap()),
+                bfd_events: None,
                 options,
             };
             tracing::subscriber::with_default(Lines(line), || vrrpd::run(params))
@@ -341,6 +342,7 @@ fn an_unreadable_configuration_at_start_is_final() {
             read_config: Box::new(move || next.recv().unwrap()),
             control: controls,
             report: Box::new(|_| {}),
+            bfd_events: None,
             options: Options::default(),
         })
     });

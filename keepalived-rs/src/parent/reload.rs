@@ -32,7 +32,7 @@ impl Parent<'_> {
             self.reload_again = true;
             return;
         }
-        if matches!(self.child, Child::Stopping { .. }) {
+        if self.is_stopping {
             return;
         }
         line!("Reloading ...");
@@ -61,6 +61,7 @@ impl Parent<'_> {
             self.ready();
             return;
         }
+        super::exit_in_child(self.bfd.reload(&outcome));
         match self.child {
             Child::Running { pid, .. } => {
                 self.reloading = Some(outcome);

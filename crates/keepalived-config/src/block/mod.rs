@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 pub(crate) mod authentication;
+pub(crate) mod bfd_instance;
 pub(crate) mod global_defs;
 pub(crate) mod iproute;
 pub(crate) mod network;
@@ -32,6 +33,7 @@ pub fn keywords() -> Vec<KeywordInfo> {
     infos("track_file", &tracker::FILE_TABLES, &mut list);
     infos("vrrp_track_file", &tracker::FILE_TABLES, &mut list);
     infos("vrrp_track_process", &tracker::PROCESS_TABLES, &mut list);
+    infos("bfd_instance", &bfd_instance::TABLES, &mut list);
     list
 }
 
@@ -69,5 +71,6 @@ mod tests {
         assert_eq!(count("vrrp_track_process"), 9);
         assert_eq!(count("track_group"), 1);
         assert_eq!(count("garp_group"), 4);
+        assert_eq!(count("bfd_instance"), 15);
     }
 }

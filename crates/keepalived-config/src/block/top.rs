@@ -5,7 +5,9 @@ use crate::registry::{Cx, Keyword, Set, apply, list_of, refused};
 use crate::tree::{Block, Statement};
 
 use super::route::Place;
-use super::{address, global_defs, network, tracker, vrrp_instance, vrrp_script, vrrp_sync_group};
+use super::{
+    address, bfd_instance, global_defs, network, tracker, vrrp_instance, vrrp_script, vrrp_sync_group,
+};
 
 fn global(declared: &mut Declared, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
     apply(&global_defs::TABLES, &block.nodes, &mut declared.global, cx);
@@ -156,7 +158,7 @@ fn without_ipvs(_: &mut Declared, line: &Statement, cx: &mut Cx<'_>) {
     cx.no_effect(line.span, &keyword, "there is neither IPVS nor ipsets");
 }
 
-const OBEYED: [Keyword<Declared>; 14] = [
+const OBEYED: [Keyword<Declared>; 15] = [
     Keyword {
         name: "track_file",
         parameters: 1,
@@ -231,6 +233,12 @@ const OBEYED: [Keyword<Declared>; 14] = [
         doc: "Addresses that stay while keepalived runs.",
     },
     Keyword {
+        name: "bfd_instance",
+        parameters: 0,
+        set: Set::Block(bfd_instance::instance),
+        doc: "A neighbor to watch by BFD.",
+    },
+    Keyword {
         name: "child_wait_time",
         parameters: 1,
         set: Set::Custom(child_wait_time),
@@ -238,7 +246,6 @@ const OBEYED: [Keyword<Declared>; 14] = [
     },
 ];
 
-const REFUSED: [Keyword<Declared>; 4] =
-    refused!["SSL", "virtual_server_group", "virtual_server", "bfd_instance",];
+const REFUSED: [Keyword<Declared>; 3] = refused!["SSL", "virtual_server_group", "virtual_server"];
 
 pub(crate) const TABLES: [&[Keyword<Declared>]; 3] = [&OBEYED, network::TOP, &REFUSED];

@@ -9,6 +9,7 @@ use crate::tree::{Block, Statement};
 
 use super::address;
 use super::authentication::authentication;
+use super::bfd_instance;
 use super::notify::{self, Notifies};
 use super::route;
 use super::track;
@@ -182,6 +183,10 @@ fn track_file(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mu
 
 fn track_process(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
     tracker::tracked(&instance.name, &mut instance.trackers, false, block, cx);
+}
+
+fn track_bfd(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    bfd_instance::tracked(&instance.name, &mut instance.track_bfds, block, cx);
 }
 
 fn preempt(instance: &mut InstanceDecl, _: &Statement, _: &mut Cx<'_>) {
@@ -491,6 +496,7 @@ const EVENTS: &[Keyword<InstanceDecl>] = &[
     block("track_interface", track_interface, "Interfaces whose state changes the priority or the state."),
     block("track_file", track_file, "Files whose numbers change the priority or the state."),
     block("track_process", track_process, "Processes whose quorum changes the priority or the state."),
+    block("track_bfd", track_bfd, "BFD sessions whose state changes the priority or the state."),
     flag("dont_track_primary", |i| &mut i.dont_track_primary, "The own interface going down is no fault."),
     kw("notify_master", notify::master, "Run on becoming MASTER."),
     kw("notify_backup", notify::backup, "Run on becoming BACKUP."),
@@ -523,7 +529,7 @@ const EVENTS: &[Keyword<InstanceDecl>] = &[
     ),
 ];
 
-const REFUSED: &[Keyword<InstanceDecl>] = &refused!["track_bfd", "lvs_sync_daemon_interface"];
+const REFUSED: &[Keyword<InstanceDecl>] = &refused!["lvs_sync_daemon_interface"];
 
 pub(crate) const TABLES: [&[Keyword<InstanceDecl>]; 5] =
     [ELECTION, ADDRESSES, EVENTS, vmac::INSTANCE, REFUSED];

@@ -1,12 +1,11 @@
 //! `vrrp_sync_group`. keepalived.conf(5), "VRRP synchronization group(s)".
 
 use crate::declared::{GroupDecl, NotifyDecl};
-use crate::registry::{Cx, Keyword, Set, list_of, refused};
+use crate::registry::{Cx, Keyword, Set, list_of};
 use crate::tree::{Block, Statement};
 
 use super::notify::{self, Notifies};
-use super::track;
-use super::tracker;
+use super::{bfd_instance, track, tracker};
 
 impl Notifies for GroupDecl {
     fn notify(&mut self) -> &mut NotifyDecl {
@@ -37,6 +36,10 @@ fn track_process(group: &mut GroupDecl, _: &Statement, block: &Block, cx: &mut C
     tracker::tracked(&group.name, &mut group.trackers, false, block, cx);
 }
 
+fn track_bfd(group: &mut GroupDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    bfd_instance::tracked(&group.name, &mut group.track_bfds, block, cx);
+}
+
 fn track_interface(group: &mut GroupDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
     track::interfaces(&group.name, &mut group.track_interfaces, block, cx);
 }
@@ -50,7 +53,7 @@ fn global_tracking(group: &mut GroupDecl, line: &Statement, cx: &mut Cx<'_>) {
     cx.warn(line.span, "deprecated", text);
 }
 
-const OBEYED: [Keyword<GroupDecl>; 14] = [
+const OBEYED: [Keyword<GroupDecl>; 15] = [
     Keyword {
         name: "track_file",
         parameters: 0,
@@ -97,6 +100,12 @@ const OBEYED: [Keyword<GroupDecl>; 14] = [
         doc: "Scripts that every member tracks.",
     },
     Keyword {
+        name: "track_bfd",
+        parameters: 0,
+        set: Set::Block(track_bfd),
+        doc: "BFD sessions that every member tracks.",
+    },
+    Keyword {
         name: "track_interface",
         parameters: 0,
         set: Set::Block(track_interface),
@@ -135,6 +144,4 @@ const OBEYED: [Keyword<GroupDecl>; 14] = [
     },
 ];
 
-const REFUSED: [Keyword<GroupDecl>; 1] = refused!["track_bfd"];
-
-pub(crate) const TABLES: [&[Keyword<GroupDecl>]; 2] = [&OBEYED, &REFUSED];
+pub(crate) const TABLES: [&[Keyword<GroupDecl>]; 1] = [&OBEYED];

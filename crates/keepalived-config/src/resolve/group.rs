@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use crate::declared::{GlobalDecl, GroupDecl};
-use crate::resolved::{Config, Notify, SyncGroup};
+use crate::resolved::{BfdInstance, Config, Notify, SyncGroup};
 
-use super::Resolver;
-use super::instance;
+use super::{Resolver, bfd, instance};
 
 /// A group whose scripts are checked.
 pub(crate) struct Draft {
@@ -27,6 +26,7 @@ pub(crate) fn resolve(
     global: &GlobalDecl,
     instances: &mut [instance::Draft],
     usable: &[String],
+    bfds: &[BfdInstance],
     rx: &mut Resolver<'_>,
 ) -> Vec<SyncGroup> {
     let mut groups: Vec<SyncGroup> = Vec::new();
@@ -76,6 +76,7 @@ pub(crate) fn resolve(
         }
         groups.push(SyncGroup {
             track_scripts: instance::track_scripts(&declared.track_scripts, usable),
+            track_bfds: bfd::tracked(&declared.track_bfds, bfds),
             track_interfaces: declared.track_interfaces,
             trackers: super::tracker::resolved(&declared.trackers),
             name,

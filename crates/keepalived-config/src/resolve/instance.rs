@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::declared::tracker::TrackerDecl;
 use crate::declared::{AuthKind, GlobalDecl, InstanceDecl, TrackedScriptDecl};
-use crate::resolved::{Auth, Family, GlobalDefs, Notify, TrackedScript, Version, VrrpInstance};
+use crate::resolved::{Auth, Config, Family, Notify, TrackedScript, Version, VrrpInstance};
 
 use super::network::{self, VmacNames};
-use super::{Resolver, tracker};
+use super::{Resolver, bfd, tracker};
 
 /// Longest interval that VRRPv3 can carry: 12 bits of centiseconds.
 const V3_INTERVAL_MAX: Duration = Duration::from_millis(40_950);
@@ -51,12 +51,13 @@ impl Draft {
     pub(crate) fn finish(
         self,
         global: &GlobalDecl,
-        defs: &GlobalDefs,
+        config: &Config,
         usable: &[String],
         trackers: &[TrackerDecl],
         names: &mut VmacNames,
         rx: &mut Resolver<'_>,
     ) -> VrrpInstance {
+        let defs = &config.global;
         let Self { mut declared, notify, sync_group, priority, keeps_weights } = self;
         let strict = declared.network.strict.or(global.network.strict).unwrap_or(false);
         let name = declared.name.clone();
@@ -109,9 +110,11 @@ impl Draft {
         if sync_group.is_some() && !keeps_weights {
             without_weights_of_member(&mut declared, rx);
             tracker::without_weights(&name, &mut declared.trackers, trackers, "SYNC group", rx);
+            bfd::without_weights(&mut declared, "SYNC group", rx);
         } else if owner {
             without_weights_of_owner(&mut declared, rx);
             tracker::without_weights(&name, &mut declared.trackers, trackers, "address_owner", rx);
+            bfd::without_weights(&mut declared, "address_owner", rx);
         }
         let track_scripts = track_scripts(&declared.track_scripts, usable);
         let interfaces = network::Interfaces::new(&mut declared, global, &interface, family, names, rx);
@@ -134,6 +137,7 @@ impl Draft {
             auth,
             track_scripts,
             trackers: tracker::resolved(&declared.trackers),
+            track_bfds: bfd::tracked(&declared.track_bfds, &config.bfd_instances),
             dont_track_primary: declared.dont_track_primary,
             nopreempt: declared.nopreempt,
             preempt_delay: declared.preempt_delay.unwrap_or_default(),

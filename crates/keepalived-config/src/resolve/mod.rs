@@ -1,6 +1,7 @@
 //! From the configuration as written to the one that runs: defaults, inheritance, and everything that needs more than one line
 //! or the machine to judge.
 
+mod bfd;
 pub(crate) mod daemon;
 mod group;
 mod instance;
@@ -44,8 +45,9 @@ pub(crate) fn resolve(
         rx.refuse("missing-interface", "Non-existent interface specified in configuration");
         return None;
     }
-    let Declared { global: mut global_decl, instances, scripts, groups, static_addresses, network, .. } =
-        declared;
+    let Declared {
+        global: mut global_decl, instances, scripts, groups, bfds, static_addresses, network, ..
+    } = declared;
     // The reference looks no further than the first one.
     if !instances.iter().all(|i| instance::identified(i, &mut rx)) {
         return None;
@@ -54,6 +56,7 @@ pub(crate) fn resolve(
     let mut config = Config {
         global: GlobalDefs { daemon, ..global(&global_decl, system) },
         static_addresses,
+        bfd_instances: bfd::instances(bfds),
         ..Config::default()
     };
     let mut usable = Vec::new();
@@ -92,10 +95,11 @@ pub(crate) fn resolve(
     }
     let group_drafts: Vec<_> = groups.into_iter().map(|g| group::Draft::new(g, &mut rx)).collect();
     rx.security_verdict("scripts");
-    config.sync_groups = group::resolve(group_drafts, &global_decl, &mut resolved, &usable, &mut rx);
+    config.sync_groups =
+        group::resolve(group_drafts, &global_decl, &mut resolved, &usable, &config.bfd_instances, &mut rx);
     let mut names = network::VmacNames::new();
     for draft in resolved {
-        let instance = draft.finish(&global_decl, &config.global, &usable, &trackers, &mut names, &mut rx);
+        let instance = draft.finish(&global_decl, &config, &usable, &trackers, &mut names, &mut rx);
         config.instances.push(instance);
     }
     let unusable = instance::duplicates(&config.instances, &mut rx);
@@ -103,6 +107,7 @@ pub(crate) fn resolve(
     tracker::to_members(&mut config);
     config.trackers = trackers.into_iter().map(|t| t.tracker).collect();
     network::network(network, &mut global_decl, &mut config, &mut rx);
+    bfd::after_members(&mut config, &mut rx);
     drop_unused_scripts(&mut config, &mut rx);
     (!unusable).then_some(config)
 }

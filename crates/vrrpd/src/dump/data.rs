@@ -25,6 +25,7 @@ pub(crate) fn data(sources: &Sources<'_>) -> String {
     sockets(sources, &mut text);
     groups(sources, &mut text);
     scripts(sources, &mut text);
+    bfds(sources, &mut text);
     interfaces(sources, &mut text);
     text
 }
@@ -65,7 +66,11 @@ fn topology(sources: &Sources<'_>, index: usize, config: &VrrpInstance, instance
         if instance.wants_master() { StateName::Master } else { StateName::Backup }
     );
     line!(t, "   Number of config faults = 0");
-    line!(t, "   Number of tracker faults = {}", instance.verdict().failing.len());
+    line!(
+        t,
+        "   Number of tracker faults = {}",
+        instance.verdict().failing.len() + instance.verdict().bfds_down.len()
+    );
     let down: Vec<&str> = instance
         .verdict()
         .links_down
@@ -202,6 +207,14 @@ fn tracked(sources: &Sources<'_>, config: &VrrpInstance, t: &mut String) {
     for tracked in &config.track_interfaces {
         line!(t, "     {} weight {}{}", tracked.name, tracked.weight, reverse(tracked.reverse));
     }
+    if !config.track_bfds.is_empty() {
+        line!(t, "   Tracked BFDs :");
+    }
+    for tracked in &config.track_bfds {
+        if let Some(bfd) = sources.config.bfd_instances.get(tracked.bfd) {
+            line!(t, "     {}: weight {}{}", bfd.name, tracked.weight, reverse(tracked.reverse));
+        }
+    }
     if !config.track_scripts.is_empty() {
         line!(t, "   Tracked scripts :");
     }
@@ -263,6 +276,24 @@ fn groups(sources: &Sources<'_>, t: &mut String) {
         }
         line!(t, "   Using smtp notification = {}", if config.smtp_alert { "yes" } else { "no" });
         notify(&config.notify, t);
+    }
+}
+
+/// The sessions that the VRRP process hears of, and who tracks them.
+fn bfds(sources: &Sources<'_>, t: &mut String) {
+    let known = sources.config.bfd_instances.iter().enumerate().filter(|(_, bfd)| bfd.for_vrrp);
+    section(t, "VRRP Track BFDs", known.clone().next().is_none());
+    for (index, bfd) in known {
+        line!(t, " VRRP Track BFD = {}", bfd.name);
+        line!(t, "   Weight = {}", bfd.weight);
+        line!(t, "   Bfd is {}", if sources.router.bfd_is_up(vrrp::BfdId(index)) { "up" } else { "down" });
+        line!(t, "   Tracking VRRP instances :");
+        line!(t, "   Tracking instances :");
+        for instance in &sources.config.instances {
+            for tracked in instance.track_bfds.iter().filter(|tracked| tracked.bfd == index) {
+                line!(t, "     {}, weight {}", instance.name, tracked.weight);
+            }
+        }
     }
 }
 
