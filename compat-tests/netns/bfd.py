@@ -98,9 +98,13 @@ def bfd_child_killed(rig):
     """The parent starts it again; the session comes up with new discriminators."""
     for router in rig.routers:
         router.configure(router_config(router, session(router, *QUICK),
-                                       instance(router, priority=150 - 50 * router.number, body=track("B1"), **FAST)))
+                                       instance(router, priority=150 - 50 * router.number, body=track("B1"), **FAST),
+                                       extra="    bfd_process_name hrs_bfd\n    bfd_priority -5\n"))
     a, b = rig.routers
     up(rig)
+    with open(f"/proc/{b.child('b')}/stat", encoding="ascii") as file:
+        words = file.read()
+    rig.fact("name and nice value", (words.split("(", 1)[1].rsplit(")", 1)[0], words.rsplit(")", 1)[1].split()[16]))
     at = b.kill("b")
     a.wait_log("Neighbor Signaled Session Down")
     for router in (a, b):
@@ -267,6 +271,10 @@ CONFIGS = {
        f" track_bfd {{\n  {line}\n }}\n virtual_ipaddress {{\n  10.9.0.100/24\n }}\n}}\n" for line in (
            "B1", "NOPE", "B1 weight 10", "B1 weight 10 reverse", "B1 reverse", "B1 weight 300", "B1 weight", "B1 foo", "B1 weight 1 foo",
            "B1\n  B1")},
+    **{f"global {word}": f"global_defs {{\n {word}\n}}\n" for word in (
+        "bfd_priority 20", "bfd_priority abc", "bfd_priority", "bfd_priority -20", "bfd_rt_priority 0", "bfd_rt_priority 100",
+        "bfd_rt_priority 5", "bfd_rlimit_rttime 0", "bfd_rlimit_rtime 5", "bfd_cpu_affinity 0", "bfd_cpu_affinity 9999",
+        "bfd_process_name abcdefghijklmnopqrst", "bfd_no_swap")},
     "only for checkers": "bfd_instance B1 {\n neighbor_ip 10.9.0.2\n checker\n}\nvrrp_instance VI_1 {\n interface eth0\n"
                          " virtual_router_id 5\n track_bfd {\n  B1\n }\n virtual_ipaddress {\n  10.9.0.100/24\n }\n}\n",
     "an owner": "bfd_instance B1 {\n neighbor_ip 10.9.0.2\n weight 10\n}\nvrrp_instance VI_1 {\n interface eth0\n priority 255\n"

@@ -265,6 +265,9 @@ fn run(
     drop(held);
     sys::environment::forget("NOTIFY_SOCKET");
     let Some(events) = events else { return status::FATAL };
+    if let Some(name) = outcome.config.as_ref().and_then(|c| c.global.bfd.name.clone()) {
+        child::set_process_name(&name);
+    }
     let pid_file = PidFile::write(&files.bfd_pid);
     if pid_file.is_err() {
         line!("pidfile_write : Cannot open {} pidfile", files.bfd_pid.display());

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
-use keepalived_config::resolved::GlobalDefs;
+use keepalived_config::resolved::{GlobalDefs, Process};
 use keepalived_config::{Config, Outcome, ReadOptions, Reader};
 use nix::sys::resource::{UsageWho, getrusage};
 use sys::pid_file::PidFile;
@@ -159,27 +159,40 @@ pub(crate) fn bfd_reader(
             let read = ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config };
             keepalived_config::load(&options.config_file, &read, &machine)
         });
-        outcome.config.clone().ok_or_else(|| refusal(&outcome))
+        let config = outcome.config.clone().ok_or_else(|| refusal(&outcome))?;
+        schedule_as(&config.global.bfd, "BFD");
+        Ok(config)
     })
 }
 
 /// Applies `vrrp_priority` and its kind to this thread, which is the one that runs VRRP.
 fn schedule(global: &GlobalDefs) {
+    let process = Process {
+        name: None,
+        nice: global.vrrp_nice,
+        rt_priority: global.vrrp_rt_priority,
+        no_swap: global.vrrp_no_swap,
+        rlimit_rttime: u32::try_from(global.vrrp_rlimit_rttime).ok(),
+        processors: global.vrrp_processors.clone(),
+    };
+    schedule_as(&process, "VRRP");
+}
+
+/// Applies the settings of a child process to this thread.
+fn schedule_as(process: &Process, what: &str) {
+    let limit = u64::from(process.rlimit_rttime.unwrap_or(10_000));
     let attempts = [
-        ("nice value", global.vrrp_nice.map(scheduling::set_nice)),
+        ("nice value", process.nice.map(scheduling::set_nice)),
         (
             "processors",
-            (!global.vrrp_processors.is_empty()).then(|| scheduling::set_processors(&global.vrrp_processors)),
+            (!process.processors.is_empty()).then(|| scheduling::set_processors(&process.processors)),
         ),
-        ("memory lock", global.vrrp_no_swap.then(|| scheduling::lock_memory(true))),
-        (
-            "real-time priority",
-            global.vrrp_rt_priority.map(|p| scheduling::set_realtime(p, global.vrrp_rlimit_rttime)),
-        ),
+        ("memory lock", process.no_swap.then(|| scheduling::lock_memory(true))),
+        ("real-time priority", process.rt_priority.map(|p| scheduling::set_realtime(p, limit))),
     ];
-    for (what, attempt) in attempts {
+    for (setting, attempt) in attempts {
         if let Some(Err(error)) = attempt {
-            line!("Unable to set {what} of the VRRP process - {}", sys::process::error_text(&error));
+            line!("Unable to set {setting} of the {what} process - {}", sys::process::error_text(&error));
         }
     }
 }

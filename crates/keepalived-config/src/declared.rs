@@ -102,6 +102,7 @@ pub(crate) struct GlobalDecl {
     pub(crate) log_unknown_vrids: bool,
     pub(crate) process_name: Option<String>,
     pub(crate) vrrp_process_name: Option<String>,
+    pub(crate) bfd: ProcessDecl,
     pub(crate) default_interface: Option<String>,
     pub(crate) child_wait: Option<Duration>,
     pub(crate) daemon: DaemonDecl,
@@ -141,6 +142,7 @@ impl Default for GlobalDecl {
             log_unknown_vrids: false,
             process_name: None,
             vrrp_process_name: None,
+            bfd: ProcessDecl::default(),
             default_interface: None,
             child_wait: None,
             daemon: DaemonDecl::default(),
@@ -177,6 +179,17 @@ pub(crate) struct CommandDecl {
     pub(crate) words: Vec<BString>,
     /// As whom.
     pub(crate) user: User,
+}
+
+/// What is set of a child process.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ProcessDecl {
+    pub(crate) name: Option<String>,
+    pub(crate) nice: Option<i32>,
+    pub(crate) rt_priority: Option<i32>,
+    pub(crate) no_swap: bool,
+    pub(crate) rlimit_rttime: Option<u32>,
+    pub(crate) processors: Vec<usize>,
 }
 
 /// `vrrp_script`.

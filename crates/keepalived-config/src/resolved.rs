@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-pub use bfd::{BfdInstance, TrackedBfd};
+pub use bfd::{BfdInstance, Process, TrackedBfd};
 pub use daemon::{
     Daemon, Dumps, Fifo, Identity, Inherited, Mail, OneShot, ReloadCheck, ReloadFile, StatusSocket,
 };
@@ -77,6 +77,8 @@ pub struct GlobalDefs {
     pub gna_interval: Option<Duration>,
     /// `vrrp_process_name` (`process_names` gives `keepalived_vrrp`): the child's `comm`.
     pub vrrp_process_name: Option<String>,
+    /// `bfd_…`: the BFD child's settings.
+    pub bfd: Process,
     /// `process_name`: the parent's `comm`.
     pub process_name: Option<String>,
     /// `script_user`'s uid and gid, or the default user's: scripts without their own user run as these.
@@ -115,6 +117,7 @@ impl Default for GlobalDefs {
             garp_interval: None,
             gna_interval: None,
             vrrp_process_name: None,
+            bfd: Process::default(),
             process_name: None,
             script_user: None,
             script_security: false,

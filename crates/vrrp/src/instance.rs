@@ -382,11 +382,7 @@ impl Instance {
                 self.state = State::Fault;
                 self.wants_master = false;
                 // Of sessions that nobody has heard of yet the reference says nothing more.
-                let silent = self.verdict.failing.is_empty()
-                    && self.verdict.links_down.is_empty()
-                    && !self.verdict.bfds_down.is_empty()
-                    && self.source.is_some();
-                if !silent {
+                if !(self.verdict.is_only_bfds() && self.source.is_some()) {
                     self.log(InstanceEvent::EnteringInit(StateName::Fault));
                 }
             }

@@ -10,11 +10,8 @@ use crate::number;
 use crate::registry::{Cx, Keyword, Set, refused};
 use crate::tree::Statement;
 
-use super::network;
 use super::vrrp_script::named_user;
-
-/// Longest name of a process.
-const PROCESS_NAME_MAX: usize = 15;
+use super::{network, process};
 
 fn router_id(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     match line.text(1) {
@@ -136,55 +133,19 @@ fn parameter(line: &Statement, cx: &mut Cx<'_>, missing: &str) -> Option<String>
 }
 
 fn vrrp_priority(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let Some(text) = parameter(line, cx, "No vrrp process priority specified") else { return };
-    match cx.signed(line.span, &text, -20, 19) {
-        Some(nice) => global.vrrp_nice = Some(nice),
-        None => cx.warn(line.span, "priority", "Invalid vrrp process priority specified"),
-    }
+    global.vrrp_nice = process::nice(line, "vrrp", cx).or(global.vrrp_nice);
 }
 
 fn vrrp_rt_priority(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let Some(text) = parameter(line, cx, "No vrrp process real-time priority specified") else { return };
-    let Some(priority) = cx.signed(line.span, &text, i32::MIN, i32::MAX) else {
-        cx.warn(line.span, "priority", format!("vrrp process real-time priority '{text}' invalid"));
-        return;
-    };
-    let kept = priority.clamp(1, 99);
-    if kept != priority {
-        let (bound, text) = if priority > 99 {
-            ("greater than maximum", "maximum")
-        } else {
-            ("less than minimum", "minimum")
-        };
-        let text = format!("vrrp process real-time priority {priority} {bound} {kept} - setting to {text}");
-        cx.warn(line.span, "priority", text);
-    }
-    global.vrrp_rt_priority = Some(kept);
+    global.vrrp_rt_priority = process::rt_priority(line, "vrrp", cx).or(global.vrrp_rt_priority);
 }
 
 fn vrrp_rlimit_rttime(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let text = line.text(1).unwrap_or_default();
-    match cx.unsigned(line.span, &text, 1, u32::MAX) {
-        Some(limit) => global.vrrp_rlimit_rttime = Some(limit),
-        None => cx.warn(line.span, "limit", format!("Invalid vrrp real-time limit - {text}")),
-    }
+    global.vrrp_rlimit_rttime = process::rlimit_rttime(line, "vrrp", cx).or(global.vrrp_rlimit_rttime);
 }
 
 fn vrrp_cpu_affinity(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    if parameter(line, cx, "No vrrp cpu_id set specified").is_none() {
-        return;
-    }
-    for word in line.words.iter().skip(1) {
-        let text = word.word.lossy();
-        let last = cx.system.processors().saturating_sub(1);
-        match cx.unsigned(line.span, &text, 0, last) {
-            Some(number) => global.vrrp_processors.extend(usize::try_from(number)),
-            None => {
-                cx.warn(line.span, "processor", format!("Invalid cpu_id:{text} specified for vrrp process"));
-                return;
-            }
-        }
-    }
+    process::processors(line, "vrrp", &mut global.vrrp_processors, cx);
 }
 
 fn min_auto_priority_delay(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
@@ -198,27 +159,18 @@ fn min_auto_priority_delay(global: &mut GlobalDecl, line: &Statement, cx: &mut C
     }
 }
 
-fn truncated_name(line: &Statement, cx: &mut Cx<'_>) -> String {
-    let name = line.text(1).unwrap_or_default();
-    if name.len() <= PROCESS_NAME_MAX {
-        return name;
-    }
-    let text = format!("Process name {name} more than {PROCESS_NAME_MAX} characters, truncating");
-    cx.warn(line.span, "process-name", text);
-    name.chars().take(PROCESS_NAME_MAX).collect()
-}
-
 fn process_names(global: &mut GlobalDecl, _: &Statement, _: &mut Cx<'_>) {
     global.process_name.get_or_insert_with(|| "keepalived".to_owned());
     global.vrrp_process_name.get_or_insert_with(|| "keepalived_vrrp".to_owned());
+    global.bfd.name.get_or_insert_with(|| "keepalived_bfd".to_owned());
 }
 
 fn process_name(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    global.process_name = Some(truncated_name(line, cx));
+    global.process_name = Some(process::name(line, cx));
 }
 
 fn vrrp_process_name(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    global.vrrp_process_name = Some(truncated_name(line, cx));
+    global.vrrp_process_name = Some(process::name(line, cx));
 }
 
 fn default_interface(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
@@ -428,7 +380,6 @@ const VRRP: &[Keyword<GlobalDecl>] = &[
 ];
 
 const REFUSED: &[Keyword<GlobalDecl>] = &refused![
-    "bfd_process_name",
     "lvs_timeouts",
     "lvs_flush",
     "lvs_flush_on_stop",
@@ -439,12 +390,6 @@ const REFUSED: &[Keyword<GlobalDecl>] = &refused![
     "nftables_ipvs_start_fwmark",
     "lvs_notify_fifo",
     "lvs_notify_fifo_script",
-    "bfd_priority",
-    "bfd_no_swap",
-    "bfd_rt_priority",
-    "bfd_cpu_affinity",
-    "bfd_rlimit_rttime",
-    "bfd_rlimit_rtime",
     "enable_traps",
     "enable_snmp_vrrp",
     "enable_snmp_keepalived",
@@ -460,5 +405,5 @@ const REFUSED: &[Keyword<GlobalDecl>] = &refused![
     "iproute_etc_dir",
 ];
 
-pub(crate) const TABLES: [&[Keyword<GlobalDecl>]; 6] =
-    [PROCESS, daemon::DAEMON, mail::MAIL, VRRP, network::GLOBAL, REFUSED];
+pub(crate) const TABLES: [&[Keyword<GlobalDecl>]; 7] =
+    [process::BFD, PROCESS, daemon::DAEMON, mail::MAIL, VRRP, network::GLOBAL, REFUSED];

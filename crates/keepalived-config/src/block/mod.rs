@@ -7,6 +7,7 @@ pub(crate) mod global_defs;
 pub(crate) mod iproute;
 pub(crate) mod network;
 pub(crate) mod notify;
+pub(crate) mod process;
 pub(crate) mod route;
 pub(crate) mod rule;
 pub(crate) mod top;

@@ -1,8 +1,8 @@
 //! `bfd_instance` blocks, and what instances and groups may do with the weights of sessions that they track.
 
 use crate::block::bfd_instance::{BfdDecl, TrackedBfdDecl};
-use crate::declared::InstanceDecl;
-use crate::resolved::{BfdInstance, Config, TrackedBfd};
+use crate::declared::{InstanceDecl, ProcessDecl};
+use crate::resolved::{BfdInstance, Config, Process, TrackedBfd};
 
 use super::Resolver;
 
@@ -28,6 +28,17 @@ pub(crate) fn instances(declared: Vec<BfdDecl>) -> Vec<BfdInstance> {
             })
         })
         .collect()
+}
+
+pub(crate) fn process(declared: &ProcessDecl) -> Process {
+    Process {
+        name: declared.name.clone(),
+        nice: declared.nice,
+        rt_priority: declared.rt_priority,
+        no_swap: declared.no_swap,
+        rlimit_rttime: declared.rlimit_rttime,
+        processors: declared.processors.clone(),
+    }
 }
 
 /// The tracked sessions, as indices.

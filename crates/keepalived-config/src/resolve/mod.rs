@@ -201,6 +201,7 @@ fn global(declared: &crate::declared::GlobalDecl, system: &dyn System) -> Global
         garp_interval: declared.garp_interval,
         gna_interval: declared.gna_interval,
         vrrp_process_name: declared.vrrp_process_name.clone(),
+        bfd: bfd::process(&declared.bfd),
         process_name: declared.process_name.clone(),
         script_user: match declared.script_user {
             DefaultUser::Known(user) => Some(user),

@@ -46,3 +46,20 @@ pub struct TrackedBfd {
     /// `reverse`: inverts the contribution, or the meaning of Up when the weight is 0.
     pub reverse: bool,
 }
+
+/// Settings of a child process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Process {
+    /// What ps(1) shows as COMMAND.
+    pub name: Option<String>,
+    /// Nice value.
+    pub nice: Option<i32>,
+    /// SCHED_RR priority.
+    pub rt_priority: Option<i32>,
+    /// Lock the memory.
+    pub no_swap: bool,
+    /// RLIMIT_RTTIME in microseconds; 10000 when absent.
+    pub rlimit_rttime: Option<u32>,
+    /// Processors; empty for all.
+    pub processors: Vec<usize>,
+}

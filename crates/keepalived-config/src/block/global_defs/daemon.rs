@@ -5,7 +5,8 @@ use crate::registry::{Cx, Keyword, Set};
 use crate::tree::Statement;
 
 use super::super::vrrp_script::{named_user, notify_command};
-use super::{kw, parameter, switch, truncated_name};
+use super::{kw, parameter, switch};
+use crate::block::process;
 
 /// `startup_script`, `shutdown_script`.
 fn once(
@@ -255,7 +256,7 @@ fn no_checker(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = value.clone().unwrap_or_default();
     let fine = match keyword.as_str() {
         "checker_process_name" | "lvs_process_name" => {
-            truncated_name(line, cx);
+            process::name(line, cx);
             true
         }
         "checker_priority" => match parameter(line, cx, "No checker process priority specified") {
