@@ -221,6 +221,7 @@ impl Pool {
     /// Takes a connection over that another thread gave up.
     pub(crate) fn take_over(&self, at: ServerRef, handover: Handover) -> ServerConnection {
         let Handover { io, safe, address } = handover;
+        // A connection that speaks for a client is never in a pool.
         ServerConnection { io, safe, reused: true, address, foreign: None, usage: Some(self.usage(at)) }
     }
 
