@@ -108,10 +108,15 @@ build: tools
 	$(CARGO) build --release --locked -p haproxy-rs -p keepalived-rs
 
 # DEB_PROFILE=release packages the quickly built programs, for trying things out.
+# PGO=1 builds haproxy twice, the second time with what the bench's scenarios counted on the first: docs/performance.md.
 DEB_PROFILE ?= dist
+PGO         ?=
+COUNTED     := $(abspath $(TARGET))/profile/haproxy.profdata
 deb:
 	.ci/tools debhelper dpkg-dev
-	$(CARGO) build --profile $(DEB_PROFILE) --locked -p haproxy-rs -p keepalived-rs
+	$(if $(PGO),packaging/profile $(COUNTED))
+	$(if $(PGO),RUSTFLAGS="-Cprofile-use=$(COUNTED)") \
+	  $(CARGO) build --profile $(DEB_PROFILE) --locked -p haproxy-rs -p keepalived-rs
 	packaging/build-deb $(TARGET)/$(DEB_PROFILE)
 
 bench: build
