@@ -422,3 +422,38 @@ fn dumps_show_what_is() {
     assert!(read("keepalived.stats").contains("  Became master: 0\n"), "cleared");
     std::fs::remove_dir_all(directory).unwrap();
 }
+
+#[test]
+fn a_removed_address_is_put_back_when_asked_for() {
+    let Some((a, _b)) = joined() else { return };
+    let mut config = config(150);
+    config.network.restore_addresses = true;
+    let master = Daemon::start(&a, config);
+    master.until("Sending gratuitous ARP on eth0 for 10.8.0.100");
+    a.run(|| async {
+        let route = Route::open().unwrap();
+        let index = route.links().unwrap().into_iter().find(|link| link.name == "eth0").unwrap().index;
+        let vip = address("10.8.0.100", 24);
+        let spec = netlink::AddressSpec {
+            index,
+            address: vip.address,
+            prefix: vip.prefix,
+            scope: 0,
+            broadcast: None,
+            label: None,
+            peer: None,
+            nodad: true,
+            home: false,
+            mngtmpaddr: false,
+            noprefixroute: false,
+            autojoin: false,
+            preferred: None,
+        };
+        assert_eq!(route.delete_addresses(&[spec]), [Ok(())]);
+    });
+    master.until("Restoring deleted virtual address 10.8.0.100/24");
+    let (_, lines) = master.until("Sending gratuitous ARP on eth0 for 10.8.0.100");
+    assert!(!lines.iter().any(|line| line.contains("STATE")), "{lines:#?}");
+    assert!(has_vip(&a, "10.8.0.100"));
+    assert_eq!(master.stop(), ExitReason::Stopped);
+}

@@ -62,8 +62,8 @@ mod tests {
                 .count()
         };
         assert_eq!(count(""), 25);
-        // And `status_socket`, which is ours.
-        assert_eq!(count("global_defs"), 138 + 1);
+        // And `status_socket` and `vrrp_restore_addresses`, which are ours.
+        assert_eq!(count("global_defs"), 138 + 2);
         assert_eq!(count("vrrp_sync_group"), 15);
         assert_eq!(count("vrrp_instance"), 69);
         assert_eq!(count("vrrp_instance/authentication"), 2);

@@ -306,6 +306,11 @@ pub(crate) const GLOBAL: &[Keyword<GlobalDecl>] = &[
         },
         doc: "Strict adherence to the RFCs.",
     },
+    flag(
+        "vrrp_restore_addresses",
+        |g| &mut g.network.restore_addresses,
+        "Put virtual addresses back that others removed, and stay master.",
+    ),
     kw("dynamic_interfaces", 0, dynamic_interfaces, "Interfaces may be missing at start, and come later."),
     kw("nftables", 0, nftables, "Name of the nf_tables tables; keepalived."),
     kw("nftables_priority", 1, nftables_priority, "Priority of the chains; -1."),

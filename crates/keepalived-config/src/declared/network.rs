@@ -17,6 +17,7 @@ pub(crate) struct NetworkDecl {
     pub(crate) strict: Option<bool>,
     pub(crate) dynamic_interfaces: bool,
     pub(crate) allow_if_changes: bool,
+    pub(crate) restore_addresses: bool,
     pub(crate) nftables: Option<String>,
     pub(crate) nftables_priority: Option<i32>,
     pub(crate) nftables_counters: bool,

@@ -153,10 +153,27 @@ impl Shell {
         let interface = self.interfaces.by_index(gone.index).map_or("none", |link| &link.name);
         normal!("Netlink reflector reports IP {} removed from {interface}", gone.address);
         self.addresses.forget(&gone, &self.interfaces);
+        if self.config.network.restore_addresses && self.restore_virtual(&gone, &owners).await {
+            return;
+        }
         for owner in owners {
             self.router.handle(Instant::now(), Input::AddressLost(owner));
             self.drain().await;
         }
+    }
+
+    /// `vrrp_restore_addresses`. False: it cannot be put back, and losing it counts.
+    async fn restore_virtual(&mut self, gone: &LinkAddress, owners: &[InstanceId]) -> bool {
+        for owner in owners {
+            normal!("Restoring deleted virtual address {}/{}", gone.address, gone.prefix);
+            self.addresses.add(*owner, &self.interfaces, &self.route);
+            if self.addresses.any_unset(*owner) {
+                return false;
+            }
+            self.router.addresses_added(Instant::now(), *owner);
+            self.drain().await;
+        }
+        true
     }
 
     /// Virtual addresses come and go by the hundred and are never sent from.
