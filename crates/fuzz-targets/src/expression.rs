@@ -58,6 +58,7 @@ fn with_exchange(machine: &Machine, run: impl Fn(&Cx<'_>)) {
     let mut response = Head::response(200, b"OK", Version::Http11);
     response.append(b"set-cookie", b"s=1; path=/; expires=\"a;b\"");
     let session = SessionView {
+        proxied: None,
         src: "127.0.0.1:40000".parse().ok(),
         dst: "[::1]:18900".parse().ok(),
         frontend_id: 2,

@@ -1,7 +1,7 @@
 //! What the sections say, as written: settings with where they came from. `resolve` makes the runtime configuration of it.
 
 use crate::runtime::{
-    Cookie, ForwardFor, Level, LogTarget, Mode, RestrictNames, RetryOn, Reuse, SeverityOutput,
+    Cookie, ForwardFor, Level, LogTarget, Mode, ProxyV2, RestrictNames, RetryOn, Reuse, SeverityOutput,
 };
 use crate::section::threads::CpuMap;
 use crate::setting::{SectionNumber, Setting};
@@ -569,6 +569,7 @@ pub(crate) struct ServerDecl {
     pub(crate) track: Option<String>,
     pub(crate) hash_key: HashKey,
     pub(crate) send_proxy: u8,
+    pub(crate) proxy_v2: ProxyV2,
     pub(crate) source: Option<(SocketAddr, SourceOptions)>,
     pub(crate) namespace: Option<String>,
     /// ms
@@ -635,6 +636,7 @@ impl ServerDecl {
             track: None,
             hash_key: HashKey::Id,
             send_proxy: 0,
+            proxy_v2: ProxyV2::default(),
             source: None,
             namespace: None,
             user_timeout: None,

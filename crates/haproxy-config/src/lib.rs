@@ -8,6 +8,7 @@ mod condition;
 mod cx;
 mod declared;
 mod directives;
+mod fields;
 mod known;
 mod load;
 mod reader;

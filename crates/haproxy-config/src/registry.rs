@@ -170,7 +170,7 @@ fn proxy_delay(line: &Line<'_>) -> Result<Option<Duration>, Refusal> {
 
 /// Keywords that are read and resolved, but that nothing obeys yet when it runs: refused, so that none is accepted and ignored.
 /// Whoever obeys one takes it out of here.
-const UNOBEYED: &[&str] = &[];
+const UNOBEYED: &[&str] = &["pp2-never-send-local"];
 
 /// The row whose name is the longest run of the line's first words.
 pub(crate) fn find<'t, T>(tables: &[&'t [Row<T>]], words: &[String]) -> Option<&'t Row<T>> {

@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::fields::{Forwarded, ForwardedPart, ProxyV2, RestrictNames};
 use balance::HashKey;
 use health::{CheckKind, Timing};
 use log_format::LogFormat;
 use rules::{ErrorPage, RuleSet};
-use sample::{Condition, Expr};
+use sample::Condition;
 use units::Address;
 
 pub use crate::stats_access::{Level, SeverityOutput};
@@ -460,46 +461,6 @@ pub struct Options {
     pub http_use_proxy_header: bool,
 }
 
-/// `option http-restrict-req-hdr-names`: what becomes of request fields whose name is not made of letters, digits and hyphens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum RestrictNames {
-    /// They stay.
-    #[default]
-    Preserve,
-    /// They are taken out.
-    Delete,
-    /// The request is denied.
-    Reject,
-}
-
-/// `option forwarded` (RFC 7239).
-#[derive(Debug)]
-pub struct Forwarded {
-    /// `proto`
-    pub proto: bool,
-    /// `host`
-    pub host: ForwardedPart,
-    /// `by`
-    pub by: ForwardedPart,
-    /// `by_port`
-    pub by_port: ForwardedPart,
-    /// `for`
-    pub source: ForwardedPart,
-    /// `for_port`
-    pub source_port: ForwardedPart,
-}
-
-/// One part of it.
-#[derive(Debug)]
-pub enum ForwardedPart {
-    /// Not sent.
-    Off,
-    /// What the connection or the request says.
-    Own,
-    /// The value of an expression.
-    Expr(Expr),
-}
-
 /// `option forwardfor`
 #[derive(Clone, Debug)]
 pub struct ForwardFor {
@@ -717,6 +678,8 @@ pub struct Server {
     pub hash_key: HashKey,
     /// `send-proxy` (1) or `send-proxy-v2` (2); 0 is none.
     pub send_proxy: u8,
+    /// What a header of version 2 says beyond the addresses.
+    pub proxy_v2: ProxyV2,
     /// `source address[:port]`
     pub source: Option<std::net::SocketAddr>,
     /// What else `source` says.

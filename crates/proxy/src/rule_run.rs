@@ -41,6 +41,7 @@ pub(crate) fn admission(session: &mut Session, rules: &RuleSet) -> Admission {
         rules.run(&mut cx, &mut Cursor::default())
     };
     session.take_back(view);
+    session.expect_proxy |= effects.expect_proxy;
     if let Some(source) = effects.source {
         session.src = Some(source);
     }

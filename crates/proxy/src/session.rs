@@ -43,6 +43,10 @@ pub(crate) struct Session {
     pub(crate) origin_us: u64,
     /// Requests so far.
     pub(crate) requests: u64,
+    /// What a PROXY protocol header said.
+    pub(crate) proxied: Option<Arc<sample::Proxied>>,
+    /// `expect-proxy`
+    pub(crate) expect_proxy: bool,
     /// Variables of the `sess` scope.
     pub(crate) vars: Variables,
     /// Bytes that came with a PROXY protocol header and belong to the first request.
@@ -84,6 +88,8 @@ pub(crate) fn start(front: &Rc<Front>, accepted: Accepted) {
         origin_us: wall_us(),
         requests: 0,
         vars: Variables::default(),
+        proxied: None,
+        expect_proxy: false,
         carried: None,
         own: None,
     });
@@ -110,7 +116,9 @@ async fn run(mut session: Box<Session>) {
         Admission::Reject => return,
         Admission::Vanish => return Box::pin(session.vanish()).await,
     }
-    if session.front.accept_proxy && !Box::pin(accept_proxy::receive(&mut session)).await {
+    if (session.front.accept_proxy || session.expect_proxy)
+        && !Box::pin(accept_proxy::receive(&mut session)).await
+    {
         return;
     }
     match session.admit_session() {
@@ -243,6 +251,7 @@ impl Session {
             listener_name: Arc::clone(&self.front.listener_name),
             encrypted: false,
             accepted_at_us: self.origin_us,
+            proxied: self.proxied.clone(),
             vars: std::mem::take(&mut self.vars),
         }
     }

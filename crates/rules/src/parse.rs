@@ -180,7 +180,7 @@ fn redirect_rule(words: &[Word], cx: &mut ParseCx<'_>) -> Result<Rule, Fault> {
 }
 
 /// `frontend 'f'`, as the reference names the proxy.
-fn owner(cx: &ParseCx<'_>) -> String {
+pub(crate) fn owner(cx: &ParseCx<'_>) -> String {
     let kind = match (cx.frontend, cx.backend) {
         (true, false) => "frontend",
         (false, true) => "backend",

@@ -103,6 +103,8 @@ pub struct Effects {
     pub priority_offset: Option<i64>,
     /// `disable-l7-retry`
     pub no_l7_retry: bool,
+    /// `expect-proxy`: a PROXY protocol header comes before everything else.
+    pub expect_proxy: bool,
     /// `set-nice`
     pub nice: Option<i32>,
     /// `early-hint`: heads of 103 responses to send at once, in order; one entry a run of adjacent rules.

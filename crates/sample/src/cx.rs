@@ -25,8 +25,28 @@ pub struct SessionView {
     pub encrypted: bool,
     /// Wall-clock time of the accept, microseconds since 1970.
     pub accepted_at_us: u64,
+    /// What a PROXY protocol header said and hid; none without one.
+    pub proxied: Option<Arc<Proxied>>,
     /// Variables of the `sess` scope.
     pub vars: Variables,
+}
+
+/// A connection that came with a PROXY protocol header.
+#[derive(Clone, Debug, Default)]
+pub struct Proxied {
+    /// Address that the connection itself came from.
+    pub src: Option<SocketAddr>,
+    /// Address that the connection itself came to.
+    pub dst: Option<SocketAddr>,
+    /// Types and values of the header, in order.
+    pub tlvs: Vec<(u8, Box<[u8]>)>,
+}
+
+impl Proxied {
+    /// The values of a type, in order.
+    pub fn values(&self, kind: u8) -> impl Iterator<Item = &[u8]> {
+        self.tlvs.iter().filter(move |(k, _)| *k == kind).map(|(_, value)| &**value)
+    }
 }
 
 /// The request line as it was received, kept for logs and `capture.req.*` after rules changed the head.

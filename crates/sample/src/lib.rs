@@ -28,7 +28,7 @@ pub use acl::{Acl, AclSet, DERIVATIVES, Test};
 pub use arg::{Arg, ArgType};
 pub use condition::{Condition, Truth};
 pub use conv::{ConverterRow, converters};
-pub use cx::{Captured, Cx, Environment, RequestLine, ServerNumbers, SessionView, StreamView};
+pub use cx::{Captured, Cx, Environment, Proxied, RequestLine, ServerNumbers, SessionView, StreamView};
 pub use expr::Expr;
 pub use fetch::{FetchRow, Missing, basic_credentials, fetches};
 pub use parse::{CaptureSlots, Outside, ParseCx, Proxies, Reference, ReferenceKind};

@@ -209,6 +209,7 @@ fn server(proxy: &ProxyDecl, decl: &ServerDecl, number: usize, id: u32) -> Serve
         track: None,
         hash_key: decl.hash_key,
         send_proxy: decl.send_proxy,
+        proxy_v2: decl.proxy_v2.clone(),
         source,
         source_options,
         namespace: decl.namespace.clone(),

@@ -8,6 +8,9 @@ use crate::registry::{self, Row, Sections, Set, Since, row};
 use ::balance::HashKey;
 use config_text::spelling::nearest;
 use config_text::{Place, Severity, Span, Word};
+use log_format::{LogFormat, Purpose};
+use sample::Place as At;
+use std::sync::Arc;
 use std::time::Duration;
 use units::{Allowed, DelayError, Endpoint, Unit, lenient_int, parse_delay, parse_endpoint};
 
@@ -109,6 +112,12 @@ fn options(server: &mut ServerDecl, words: &[Word], default: bool, cx: &mut Cx<'
     let mut at = 0;
     while let Some(word) = words.get(at).filter(|w| !w.text.is_empty()) {
         let name = word.lossy();
+        if name.starts_with("set-proxy-v2-tlv-fmt") {
+            let text = words.get(at + 1).map(Word::lossy).unwrap_or_default();
+            tlv_format(server, &name, &text, cx)?;
+            at += 2;
+            continue;
+        }
         let Some(row) = registry::find(registry::SERVER, std::slice::from_ref(&name)) else {
             if known::bare(known::SERVER).any(|known| known == name) {
                 return Err(Wrong::NotBuilt(name));
@@ -317,11 +326,51 @@ fn pool_purge_delay(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) ->
 }
 
 fn send_proxy(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
-    server.send_proxy = match line.name().as_str() {
+    let name = line.name();
+    server.send_proxy = match name.as_str() {
         "send-proxy" => 1,
-        "send-proxy-v2" => 2,
+        "send-proxy-v2" | "send-proxy-v2-ssl" | "send-proxy-v2-ssl-cn" => 2,
         _ => 0,
     };
+    if name.contains("-ssl") {
+        server.proxy_v2.tls = server.send_proxy > 0;
+    }
+    Ok(())
+}
+
+fn proxy_v2_options(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    for option in line.arg(0).split(',') {
+        let options = &mut server.proxy_v2;
+        match option {
+            // Without TLS there is no name, cipher, signature or key to tell.
+            "ssl" | "cert-cn" | "ssl-cipher" | "cert-sig" | "cert-key" => options.tls = true,
+            "unique-id" => options.unique_id = true,
+            "authority" => options.authority = true,
+            "crc32c" => options.checksum = true,
+            _ => return Err(Refusal::fatal(format!("'{option}' : proxy v2 option not implemented."))),
+        }
+    }
+    Ok(())
+}
+
+/// `set-proxy-v2-tlv-fmt(<id>) <fmt>`: the id is part of the word.
+fn tlv_format(server: &mut ServerDecl, word: &str, text: &str, cx: &mut Cx<'_>) -> Result<(), Wrong> {
+    let bad = |why: &str| Wrong::Bad(format!("'{word}' : {why}"));
+    let Some(rest) = word.strip_prefix("set-proxy-v2-tlv-fmt(") else {
+        return Err(bad("expects set-proxy-v2-tlv(<TLV ID>)."));
+    };
+    let Some(id) = rest.strip_suffix(')') else { return Err(bad("expects set-proxy-v2-tlv(<TLV ID>).")) };
+    let number = match id.strip_prefix("0x").or_else(|| id.strip_prefix("0X")) {
+        Some(hex) => i64::from_str_radix(hex, 16),
+        None => id.parse(),
+    };
+    let number = number.map_err(|_| bad("could not convert TLV ID."))?;
+    let kind = u8::try_from(number).map_err(|_| bad("the maximum allowed TLV ID is 255."))?;
+    let format = super::proxy::with_places(cx, &[At::BackendHttpRequest], |cx| {
+        LogFormat::parse(text.as_bytes(), Purpose::Header, &mut cx.parse)
+    })
+    .map_err(|problem| Wrong::Bad(problem.message))?;
+    server.proxy_v2.custom.push((kind, Arc::new(format)));
     Ok(())
 }
 
@@ -398,6 +447,22 @@ pub(crate) const KEYWORDS: &[Row<ServerDecl>] = &[
     row("no-send-proxy", B, Since(1, 8), "", Set::Custom(send_proxy), "Sends no PROXY protocol header."),
     row("no-send-proxy-v2", B, Since(1, 8), "", Set::Custom(send_proxy), "Sends no PROXY protocol header."),
     row(
+        "no-send-proxy-v2-ssl",
+        B,
+        Since(1, 8),
+        "",
+        Set::Custom(send_proxy),
+        "Sends no PROXY protocol header.",
+    ),
+    row(
+        "no-send-proxy-v2-ssl-cn",
+        B,
+        Since(1, 8),
+        "",
+        Set::Custom(send_proxy),
+        "Sends no PROXY protocol header.",
+    ),
+    row(
         "no-ssl",
         B,
         Since(1, 8),
@@ -440,6 +505,14 @@ pub(crate) const KEYWORDS: &[Row<ServerDecl>] = &[
         "Interval of purging idle connections.",
     ),
     row(
+        "proxy-v2-options",
+        B,
+        Since(1, 9),
+        "<option>[,<option>]*",
+        Set::Custom(proxy_v2_options),
+        "What a PROXY protocol header of version 2 says beyond the addresses.",
+    ),
+    row(
         "redir",
         B,
         Since(1, 3),
@@ -462,6 +535,22 @@ pub(crate) const KEYWORDS: &[Row<ServerDecl>] = &[
         "",
         Set::Custom(send_proxy),
         "Sends a PROXY protocol header, version 2.",
+    ),
+    row(
+        "send-proxy-v2-ssl",
+        B,
+        Since(1, 5),
+        "",
+        Set::Custom(send_proxy),
+        "Sends a PROXY protocol header with facts of TLS.",
+    ),
+    row(
+        "send-proxy-v2-ssl-cn",
+        B,
+        Since(1, 5),
+        "",
+        Set::Custom(send_proxy),
+        "Sends a PROXY protocol header with facts of TLS.",
     ),
     row(
         "slowstart",

@@ -82,7 +82,8 @@ fn multi_queue(_: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome 
 
 fn logurilen(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     let text = value(line)?;
-    global.log_uri_len.set(Some(lenient_int(&text)), line.span, cx.section);
+    // HAPROXY: one more for the terminator.
+    global.log_uri_len.set(Some(lenient_int(&text).saturating_add(1)), line.span, cx.section);
     Ok(())
 }
 

@@ -50,6 +50,7 @@ impl Outside for Nothing {
 
 fn session(frontend: &str) -> SessionView {
     SessionView {
+        proxied: None,
         src: Some("127.0.0.1:35882".parse().unwrap()),
         dst: Some("127.0.0.1:30007".parse().unwrap()),
         frontend_id: 2,

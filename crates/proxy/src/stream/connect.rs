@@ -5,8 +5,10 @@ use crate::pool::{ServerConnection, ServerIo};
 use crate::socket::Socket;
 use crate::state::ServerState;
 use crate::transport::Transport;
-use haproxy_config::runtime::Server;
+use haproxy_config::runtime::{ProxyV2, Server};
 use haproxy_config::source::UseSrc;
+use log_format::LogFormat;
+use proxy_protocol::{Version2, kind};
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -72,9 +74,39 @@ impl Stream<'_> {
     pub(super) fn proxy_header(&self, server: &ServerState) -> Vec<u8> {
         let (src, dst) = (self.session.src, self.session.dst);
         match server.config.send_proxy {
-            1 => proxy_v1(src, dst),
-            2 => proxy_v2(src, dst),
-            _ => Vec::new(),
+            0 => Vec::new(),
+            1 => proxy_protocol::version_1(src, dst),
+            _ => self.proxy_v2(&server.config.proxy_v2).encode(),
+        }
+    }
+
+    fn proxy_v2(&self, options: &ProxyV2) -> Version2 {
+        let cx = sample::Cx {
+            session: self.session,
+            stream: &self.view,
+            request: self.http.then_some(&self.request),
+            response: None,
+            request_payload: self.flow.pending_payload(),
+            response_payload: &[],
+            complete: true,
+            in_response: false,
+            env: &self.front.thread.env,
+        };
+        let render = |format: &LogFormat| {
+            let mut value = Vec::new();
+            format.render(&self.log, &cx, &mut value);
+            value
+        };
+        let received = self.session.proxied.as_ref();
+        let authority = received.and_then(|p| p.values(kind::AUTHORITY).next()).map(<[u8]>::to_vec);
+        Version2 {
+            addresses: self.session.src.zip(self.session.dst),
+            custom: options.custom.iter().map(|(kind, format)| (*kind, render(format))).collect(),
+            checksum: options.checksum,
+            authority: authority.filter(|_| options.authority),
+            // HAPROXY: without an id the value is empty.
+            unique_id: options.unique_id.then(|| self.view.unique_id.clone().unwrap_or_default()),
+            tls: options.tls,
         }
     }
 }
@@ -226,62 +258,4 @@ pub(super) fn is_local(error: &io::Error) -> bool {
                 | libc::EADDRINUSE
         )
     )
-}
-
-/// PROXY protocol version 1 (proxy-protocol.txt, section 2.1).
-fn proxy_v1(src: Option<SocketAddr>, dst: Option<SocketAddr>) -> Vec<u8> {
-    match (src, dst) {
-        (Some(src), Some(dst)) if src.is_ipv4() == dst.is_ipv4() => {
-            let family = if src.is_ipv4() { "TCP4" } else { "TCP6" };
-            format!("PROXY {family} {} {} {} {}\r\n", src.ip(), dst.ip(), src.port(), dst.port()).into_bytes()
-        }
-        _ => b"PROXY UNKNOWN\r\n".to_vec(),
-    }
-}
-
-/// PROXY protocol version 2 (proxy-protocol.txt, section 2.2).
-fn proxy_v2(src: Option<SocketAddr>, dst: Option<SocketAddr>) -> Vec<u8> {
-    let mut header = b"\r\n\r\n\0\r\nQUIT\n".to_vec();
-    let (Some(src), Some(dst)) = (src, dst) else {
-        // LOCAL, unspecified family, no addresses.
-        header.extend_from_slice(&[0x20, 0, 0, 0]);
-        return header;
-    };
-    match (src.ip(), dst.ip()) {
-        (IpAddr::V4(from), IpAddr::V4(to)) => {
-            header.extend_from_slice(&[0x21, 0x11, 0, 12]);
-            header.extend_from_slice(&from.octets());
-            header.extend_from_slice(&to.octets());
-        }
-        (from, to) => {
-            let mapped = |ip| match ip {
-                IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-                IpAddr::V6(v6) => v6,
-            };
-            header.extend_from_slice(&[0x21, 0x21, 0, 36]);
-            header.extend_from_slice(&mapped(from).octets());
-            header.extend_from_slice(&mapped(to).octets());
-        }
-    }
-    header.extend_from_slice(&src.port().to_be_bytes());
-    header.extend_from_slice(&dst.port().to_be_bytes());
-    header
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use super::*;
-
-    #[test]
-    fn proxy_headers() {
-        let (a, b) = (Some("1.2.3.4:5".parse().unwrap()), Some("6.7.8.9:80".parse().unwrap()));
-        assert_eq!(proxy_v1(a, b), b"PROXY TCP4 1.2.3.4 6.7.8.9 5 80\r\n");
-        assert_eq!(proxy_v1(a, Some("[::1]:80".parse().unwrap())), b"PROXY UNKNOWN\r\n");
-        assert_eq!(proxy_v1(None, b), b"PROXY UNKNOWN\r\n");
-        let v2 = proxy_v2(a, b);
-        assert_eq!(&v2[12..], [0x21, 0x11, 0, 12, 1, 2, 3, 4, 6, 7, 8, 9, 0, 5, 0, 80]);
-        assert_eq!(proxy_v2(a, Some("[::1]:80".parse().unwrap())).len(), 16 + 36);
-        assert_eq!(&proxy_v2(None, b)[12..], [0x20, 0, 0, 0]);
-    }
 }

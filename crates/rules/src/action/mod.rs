@@ -5,6 +5,7 @@ mod auth;
 mod capture;
 mod deny;
 mod early_hint;
+mod expect_proxy;
 mod flow;
 mod header;
 pub(crate) mod http_reply;
@@ -103,6 +104,7 @@ pub(crate) const TABLES: &[&[ActionRow]] = &[
     capture::ROWS,
     deny::ROWS,
     early_hint::ROWS,
+    expect_proxy::ROWS,
     flow::ROWS,
     header::ROWS,
     http_reply::ROWS,

@@ -53,6 +53,7 @@ impl Stream {
         let mut response = Head::response(200, b"OK", Version::Http11);
         response.append(b"server", b"o");
         let session = SessionView {
+            proxied: None,
             src: Some("127.0.0.1:40000".parse().unwrap()),
             dst: Some("127.0.0.1:18900".parse().unwrap()),
             frontend_id: 1,

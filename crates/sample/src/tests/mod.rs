@@ -87,6 +87,7 @@ impl Exchange {
             request.append(name.as_bytes(), value.as_bytes());
         }
         let session = SessionView {
+            proxied: None,
             src: Some("127.0.0.1:40000".parse().unwrap()),
             dst: Some("127.0.0.1:18900".parse().unwrap()),
             frontend_id: 2,
