@@ -498,6 +498,36 @@ fn tcp_mode_passes_each_end_on() {
 }
 
 #[test]
+fn a_side_that_closed_gives_the_other_its_fin_timeout() {
+    // The server closes its side and the client stays silent.
+    let closing = origin(|peer, _| {
+        peer.until("a");
+        peer.shut_down();
+        peer.rest();
+    });
+    let front = "  mode tcp\n  option tcplog\n  timeout client-fin 100ms";
+    let proxy = Proxy::start("", front, "  mode tcp\n  timeout server-fin 60s", &[closing], "");
+    let mut client = proxy.connect();
+    client.send("a");
+    assert_eq!(client.rest(), "");
+    assert!(proxy.line().contains(" cD "), "the client's time is over");
+    // The client closes its side and the server stays silent.
+    let silent = origin(|peer, _| {
+        peer.rest();
+        loop {
+            thread::park();
+        }
+    });
+    let front = "  mode tcp\n  option tcplog\n  timeout client-fin 60s";
+    let proxy = Proxy::start("", front, "  mode tcp\n  timeout server-fin 100ms", &[silent], "");
+    let mut client = proxy.connect();
+    client.send("a");
+    client.shut_down();
+    assert_eq!(client.rest(), "");
+    assert!(proxy.line().contains(" sD "), "the server's time is over");
+}
+
+#[test]
 fn servers_are_told_the_client_address() {
     let server = origin(|peer, _| {
         let head = peer.until("\r\n\r\n");

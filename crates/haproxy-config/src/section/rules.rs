@@ -99,6 +99,10 @@ type Parse = fn(&[Word], &mut ParseCx<'_>) -> Result<Rule, Fault>;
 fn parse(line: &Line<'_>, words: &[Word], cx: &mut Cx<'_>, parse: Parse) -> Result<Rule, Refusal> {
     let rule = parse_quietly(words, cx, parse)?;
     cx.collect_warnings(line.span);
+    if words.first().is_some_and(|word| word.as_ref() == b"set-nice") {
+        // There is no scheduler that could favour one stream.
+        cx.notice(line.span, format!("'{} set-nice' is accepted but has no effect in haproxy-rs.", line.name()));
+    }
     Ok(rule)
 }
 

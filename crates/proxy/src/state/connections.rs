@@ -54,3 +54,21 @@ impl IdleConnections {
         self.0.get(thread).map_or(0, |[first, safe]| first.load(Relaxed) + safe.load(Relaxed))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_asks_the_one_that_has_most() {
+        let idle = IdleConnections::new(3);
+        idle.set(0, 9, 9);
+        idle.set(1, 2, 0);
+        idle.set(2, 0, 1);
+        assert_eq!(idle.richest_other(0, false, 0), Some(1));
+        assert_eq!(idle.richest_other(0, true, 0), Some(2), "connections that proved themselves");
+        assert_eq!(idle.richest_other(1, false, 0), Some(0));
+        assert_eq!(idle.richest_other(0, false, 21), None, "no more than pool-low-conn in all");
+        assert_eq!(IdleConnections::new(2).richest_other(0, false, 0), None);
+    }
+}
