@@ -101,7 +101,10 @@ fn parse(line: &Line<'_>, words: &[Word], cx: &mut Cx<'_>, parse: Parse) -> Resu
     cx.collect_warnings(line.span);
     if words.first().is_some_and(|word| word.as_ref() == b"set-nice") {
         // There is no scheduler that could favour one stream.
-        cx.notice(line.span, format!("'{} set-nice' is accepted but has no effect in haproxy-rs.", line.name()));
+        cx.notice(
+            line.span,
+            format!("'{} set-nice' is accepted but has no effect in haproxy-rs.", line.name()),
+        );
     }
     Ok(rule)
 }
