@@ -3,7 +3,7 @@
 //! The whole header must be there in the first read, as the reference demands; what follows it belongs to the session.
 
 use crate::buffer::Buffer;
-use crate::session::Session;
+use crate::session::{Carried, Session};
 use crate::stream::traffic_log;
 use crate::timers::{Ring, after};
 use proxy_protocol::{Fault, receive as parse};
@@ -37,13 +37,14 @@ pub(crate) async fn receive(session: &mut Session) -> bool {
         Ok(Ok(_)) => match parse(buffer.data()) {
             Ok(header) => {
                 let tlvs = header.tlvs.into_iter().map(|tlv| (tlv.kind, tlv.value)).collect();
-                session.proxied = Some(Arc::new(Proxied { src: session.src, dst: session.dst, tlvs }));
+                let proxied = Arc::new(Proxied { src: session.src, dst: session.dst, tlvs });
                 if let Some((src, dst)) = header.addresses {
                     session.src = Some(src);
                     session.dst = Some(dst);
                 }
                 buffer.consume(header.size);
-                session.carried = (!buffer.is_empty()).then(|| Box::new(buffer));
+                let rest = (!buffer.is_empty()).then_some(buffer);
+                session.carried = Some(Box::new(Carried { proxied, rest }));
                 return true;
             }
             Err(fault) => {

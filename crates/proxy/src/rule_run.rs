@@ -10,6 +10,8 @@ use sample::StreamView;
 pub(crate) enum Admission {
     /// It may go on.
     Pass,
+    /// It may go on once a PROXY protocol header has come (`expect-proxy`).
+    PassWithHeader,
     /// It is closed.
     Reject,
     /// It is left hanging.
@@ -41,7 +43,6 @@ pub(crate) fn admission(session: &mut Session, rules: &RuleSet) -> Admission {
         rules.run(&mut cx, &mut Cursor::default())
     };
     session.take_back(view);
-    session.expect_proxy |= effects.expect_proxy;
     if let Some(source) = effects.source {
         session.src = Some(source);
     }
@@ -53,6 +54,7 @@ pub(crate) fn admission(session: &mut Session, rules: &RuleSet) -> Admission {
         Verdict::Reject | Verdict::Deny { .. } | Verdict::Tarpit { .. } | Verdict::Failed => {
             Admission::Reject
         }
+        _ if effects.expect_proxy => Admission::PassWithHeader,
         _ => Admission::Pass,
     }
 }

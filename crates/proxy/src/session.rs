@@ -17,7 +17,7 @@ use crate::timers::{Alarm, Kill, NEVER, Ring, after};
 use crate::transport::Transport;
 use futures_util::FutureExt as _;
 use haproxy_config::runtime::Mode;
-use sample::{SessionView, Variables};
+use sample::{Proxied, SessionView, Variables};
 use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
@@ -43,16 +43,20 @@ pub(crate) struct Session {
     pub(crate) origin_us: u64,
     /// Requests so far.
     pub(crate) requests: u64,
-    /// What a PROXY protocol header said.
-    pub(crate) proxied: Option<Arc<sample::Proxied>>,
-    /// `expect-proxy`
-    pub(crate) expect_proxy: bool,
     /// Variables of the `sess` scope.
     pub(crate) vars: Variables,
-    /// Bytes that came with a PROXY protocol header and belong to the first request.
-    pub(crate) carried: Option<Box<Buffer>>,
+    /// What came with a PROXY protocol header.
+    pub(crate) carried: Option<Box<Carried>>,
     /// A server connection that only this session may use.
     pub(crate) own: Option<Box<(ServerRef, ServerConnection)>>,
+}
+
+/// What a PROXY protocol header brought.
+pub(crate) struct Carried {
+    /// What it said.
+    pub(crate) proxied: Arc<Proxied>,
+    /// Bytes behind it, which belong to the first request.
+    pub(crate) rest: Option<Buffer>,
 }
 
 /// What an idle client connection costs is this, its task and its registration. The allocator wastes nothing between them while this
@@ -88,8 +92,6 @@ pub(crate) fn start(front: &Rc<Front>, accepted: Accepted) {
         origin_us: wall_us(),
         requests: 0,
         vars: Variables::default(),
-        proxied: None,
-        expect_proxy: false,
         carried: None,
         own: None,
     });
@@ -111,18 +113,17 @@ async fn guarded(session: Box<Session>) {
 }
 
 async fn run(mut session: Box<Session>) {
-    match session.admit_connection() {
-        Admission::Pass => {}
+    let header = match session.admit_connection() {
+        Admission::Pass => session.front.accept_proxy,
+        Admission::PassWithHeader => true,
         Admission::Reject => return,
         Admission::Vanish => return Box::pin(session.vanish()).await,
-    }
-    if (session.front.accept_proxy || session.expect_proxy)
-        && !Box::pin(accept_proxy::receive(&mut session)).await
-    {
+    };
+    if header && !Box::pin(accept_proxy::receive(&mut session)).await {
         return;
     }
     match session.admit_session() {
-        Admission::Pass => {}
+        Admission::Pass | Admission::PassWithHeader => {}
         Admission::Reject => return,
         Admission::Vanish => return Box::pin(session.vanish()).await,
     }
@@ -155,7 +156,7 @@ impl Session {
         }
         let admission = rule_run::admission(self, &rules.connection);
         match admission {
-            Admission::Pass => {}
+            Admission::Pass | Admission::PassWithHeader => {}
             Admission::Reject => {
                 front.count(Stat::DeniedConnections, 1);
                 self.io.reset_on_close();
@@ -173,7 +174,7 @@ impl Session {
         if !rules.session.is_empty() {
             let admission = rule_run::admission(self, &rules.session);
             match admission {
-                Admission::Pass => {}
+                Admission::Pass | Admission::PassWithHeader => {}
                 Admission::Reject => front.count(Stat::DeniedSessions, 1),
                 Admission::Vanish => front.count(Stat::DeniedRequests, 1),
             }
@@ -210,7 +211,7 @@ impl Session {
     /// sees to it.
     async fn wait_for_bytes(&mut self) -> bool {
         let first = self.requests == 0;
-        if self.carried.is_some() {
+        if self.carried.as_ref().is_some_and(|carried| carried.rest.is_some()) {
             return true;
         }
         let timeouts = &self.front.proxy.timeouts;
@@ -240,6 +241,11 @@ impl Session {
         .await
     }
 
+    /// The first request's bytes: those behind a PROXY protocol header, else none.
+    pub(crate) fn first_buffer(&mut self) -> Buffer {
+        self.carried.as_mut().and_then(|carried| carried.rest.take()).unwrap_or_else(Buffer::take)
+    }
+
     /// What expressions see of the session. The variables move into it; [`Session::take_back`] returns them.
     pub(crate) fn view(&mut self) -> SessionView {
         SessionView {
@@ -251,7 +257,7 @@ impl Session {
             listener_name: Arc::clone(&self.front.listener_name),
             encrypted: false,
             accepted_at_us: self.origin_us,
-            proxied: self.proxied.clone(),
+            proxied: self.carried.as_ref().map(|carried| Arc::clone(&carried.proxied)),
             vars: std::mem::take(&mut self.vars),
         }
     }

@@ -30,7 +30,7 @@ enum Arrival {
 
 /// Serves requests until nothing more of the client is buffered.
 pub(crate) async fn serve(session: &mut Session) -> After {
-    let mut buffer = session.carried.take().map_or_else(Buffer::take, |carried| *carried);
+    let mut buffer = session.first_buffer();
     let mut view = session.view();
     let after = loop {
         let thread = std::rc::Rc::clone(&session.front.thread);

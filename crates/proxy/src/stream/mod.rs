@@ -150,7 +150,7 @@ impl<'s> Stream<'s> {
 
     /// A TCP connection.
     pub(crate) fn tcp(session: &'s mut Session, view: &'s mut SessionView) -> Self {
-        let buffer = session.carried.take().map_or_else(Buffer::take, |carried| *carried);
+        let buffer = session.first_buffer();
         let flow = Flow::new(Framing::UntilClose, buffer, Vec::new(), 0);
         let head = session.front.thread.take_head();
         Self::start(session, view, head, Facts::default(), flow, None)
