@@ -316,6 +316,7 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         "Tag in the syslog header.",
     ),
     row("maxconn", G, Since(1, 1), "<number>", Set::Custom(maxconn), "Most connections of the process."),
+    row("maxconnrate", G, Since(1, 4), "<number>", Set::Custom(maxconnrate), "Most connections a second."),
     row(
         "maxpipes",
         G,
@@ -324,7 +325,6 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         Set::Custom(maxpipes),
         "Pipes for splicing: descriptors are counted for them.",
     ),
-    row("maxconnrate", G, Since(1, 4), "<number>", Set::Custom(maxconnrate), "Most connections a second."),
     row("maxsessrate", G, Since(1, 4), "<number>", Set::Custom(maxsessrate), "Most sessions a second."),
     row("maxsslrate", G, Since(1, 5), "<number>", Set::Custom(maxsslrate), "Most TLS sessions a second."),
     row("node", G, Since(1, 4), "<name>", Set::Custom(node), "Name of the node, shown in the statistics."),
