@@ -99,14 +99,18 @@ type Parse = fn(&[Word], &mut ParseCx<'_>) -> Result<Rule, Fault>;
 fn parse(line: &Line<'_>, words: &[Word], cx: &mut Cx<'_>, parse: Parse) -> Result<Rule, Refusal> {
     let rule = parse_quietly(words, cx, parse)?;
     cx.collect_warnings(line.span);
+    notice_without_effect(line, words, cx);
+    Ok(rule)
+}
+
+/// `set-nice`: there is no scheduler that could favour one stream.
+fn notice_without_effect(line: &Line<'_>, words: &[Word], cx: &mut Cx<'_>) {
     if words.first().is_some_and(|word| word.as_ref() == b"set-nice") {
-        // There is no scheduler that could favour one stream.
         cx.notice(
             line.span,
             format!("'{} set-nice' is accepted but has no effect in haproxy-rs.", line.name()),
         );
     }
-    Ok(rule)
 }
 
 /// Leaves the warnings for the caller to collect.
@@ -231,6 +235,7 @@ fn tcp_request(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outco
     set.push(rule);
     proxy.rules.seen.warn_misplaced(kind, line.span, cx);
     cx.collect_warnings(line.span);
+    notice_without_effect(line, line.rest(1), cx);
     proxy.rules.seen.add(kind);
     Ok(())
 }
