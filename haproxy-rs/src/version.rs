@@ -16,8 +16,8 @@ pub(crate) const FEATURES: &[(&str, bool)] = &[
     ("ACCEPT4", true),
     ("BACKTRACE", false),
     ("CLOSEFROM", false),
-    ("CPU_AFFINITY", false),
-    ("CRYPT_H", false),
+    ("CPU_AFFINITY", true),
+    ("CRYPT_H", true),
     ("DEVICEATLAS", false),
     ("DL", false),
     ("ENGINE", false),
@@ -26,15 +26,15 @@ pub(crate) const FEATURES: &[(&str, bool)] = &[
     ("GETADDRINFO", true),
     ("KQUEUE", false),
     ("LIBATOMIC", false),
-    ("LIBCRYPT", false),
-    ("LINUX_CAP", false),
+    ("LIBCRYPT", true),
+    ("LINUX_CAP", true),
     ("LINUX_SPLICE", false),
     ("LINUX_TPROXY", true),
     ("LUA", false),
     ("MATH", true),
     ("MEMORY_PROFILING", false),
     ("NETFILTER", false),
-    ("NS", false),
+    ("NS", true),
     ("OBSOLETE_LINKER", false),
     ("OPENSSL", false),
     ("OPENSSL_AWSLC", false),
@@ -58,7 +58,7 @@ pub(crate) const FEATURES: &[(&str, bool)] = &[
     ("STATIC_PCRE", false),
     ("STATIC_PCRE2", false),
     ("SYSTEMD", true),
-    ("TFO", false),
+    ("TFO", true),
     ("THREAD", true),
     ("THREAD_DUMP", false),
     ("TPROXY", true),
@@ -99,11 +99,12 @@ pub(crate) fn build_options(cpus: u32) -> String {
         "Build options :\n  TARGET  = linux-glibc\n  CC      = rustc\n  CFLAGS  = {profile}\n  OPTIONS = {}\n  DEBUG   = \n\n\
          Feature list : {}\n\n\
          Default settings :\n  bufsize = 16384, maxrewrite = 1024, maxpollevents = 200\n\n\
-         Built with multi-threading support (MAX_TGROUPS=1, MAX_THREADS={MAX_THREADS}, default={cpus}).\n\
+         Built with multi-threading support (MAX_TGROUPS=16, MAX_THREADS={MAX_THREADS}, default={cpus}).\n\
+         Built with network namespace support.\n\
          Built with transparent proxy support using: IP_TRANSPARENT IPV6_TRANSPARENT\n\
          Built with PCRE2 version : 10\n\
          PCRE2 library supports JIT : yes\n\
-         Encrypted password support via crypt(3): no\n\n",
+         Encrypted password support via crypt(3): yes\n\n",
         options.join(" "),
         features.join(" "),
     );

@@ -25,7 +25,7 @@ fn config(priority: u8) -> Config {
     let instance = VrrpInstance {
         version: Version::V3,
         priority,
-        advert_int: Duration::from_millis(50),
+        advert_int: Duration::from_millis(200),
         virtual_addresses: vec![address("10.8.0.100", 24)],
         garp_master_repeat: 1,
         garp_lower_prio_repeat: 1,

@@ -17,7 +17,7 @@ fn dynamic_interfaces(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>
     global.network.dynamic_interfaces = true;
     match line.text(1).as_deref() {
         None => {}
-        Some("allow_if_changes") => global.network.allow_if_changes = true,
+        Some("allow_if_changes") => cx.not_implemented(line.span, "dynamic_interfaces allow_if_changes"),
         Some(other) => {
             cx.warn(line.span, "dynamic-interfaces", format!("Unknown dynamic_interfaces option '{other}'"));
         }

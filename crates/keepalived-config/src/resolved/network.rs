@@ -10,8 +10,6 @@ use super::{VirtualRoute, VirtualRule};
 pub struct Network {
     /// `dynamic_interfaces`: interfaces may be missing at start.
     pub dynamic_interfaces: bool,
-    /// `allow_if_changes`: an interface may come back as something else.
-    pub allow_interface_changes: bool,
     /// `vrrp_restore_addresses`, ours: a virtual address that somebody removed is put back instead of giving up MASTER.
     pub restore_addresses: bool,
     /// `nftables` and its kind; absent when nothing needs a firewall.
