@@ -159,6 +159,7 @@ def bfd_multihop_passive(rig):
     a.configure(router_config(a, session(a, *QUICK, "multihop", "ttl 20", "max_hops 3"), instance(a, priority=150, body=track("B1"), **FAST)))
     b.configure(router_config(b, session(b, *QUICK, "multihop", "ttl 20", "max_hops 3", "passive"), instance(b, priority=100, **FAST)))
     b.start()
+    b.wait_state("MASTER")
     a.start()
     for router in (a, b):
         router.wait_log("Entering Up state")
