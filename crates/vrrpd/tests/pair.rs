@@ -193,10 +193,12 @@ impl Daemon {
     /// Waits for a line; returns when it came and the lines before it.
     fn until(&self, wanted: &str) -> (Instant, Vec<String>) {
         let mut before = Vec::new();
+        // Lines that come again and again must not make it wait for ever.
+        let end = Instant::now() + 3 * PATIENCE;
         loop {
             let line = self
                 .lines
-                .recv_timeout(PATIENCE)
+                .recv_timeout(end.saturating_duration_since(Instant::now()).min(PATIENCE))
                 .unwrap_or_else(|_| panic!("no {wanted:?} after {before:#?}"));
             if line == wanted {
                 return (Instant::now(), before);
@@ -352,7 +354,13 @@ fn an_unreadable_configuration_at_start_is_final() {
 #[test]
 fn a_hung_script_is_killed_and_delays_no_advert() {
     let Some((a, b)) = joined() else { return };
-    let mut tracking = config(150);
+    // Master long before the script has timed out.
+    let quick = |priority| {
+        let mut config = config(priority);
+        config.instances[0].advert_int = Duration::from_millis(50);
+        config
+    };
+    let mut tracking = quick(150);
     tracking.scripts = vec![VrrpScript {
         name: "hung".into(),
         command: command(&["/bin/sleep", "1000"]),
@@ -369,7 +377,7 @@ fn a_hung_script_is_killed_and_delays_no_advert() {
     tracking.instances[0].notify.any = Some(command(&["/bin/sh", "-c", &tell, "sh"]));
     let master = Daemon::start(&a, tracking);
     master.until("(VI_1) Entering MASTER STATE");
-    let backup = Daemon::start(&b, config(100));
+    let backup = Daemon::start(&b, quick(100));
     let (_, lines) = master.until("VRRP_Script(hung) timed_out");
     assert!(
         lines.iter().any(|line| line == "Track script hung is already running, expect idle - skipping run"),
