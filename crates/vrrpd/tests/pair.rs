@@ -418,7 +418,7 @@ fn dumps_show_what_is() {
         "   State = MASTER",
         "   Using src_ip = 10.8.0.1",
         "     10.8.0.100/24 dev eth0 scope global set",
-        "   Advert interval = 50 milli-sec",
+        "   Advert interval = 200 milli-sec",
     ] {
         assert!(data.lines().any(|have| have == line), "{line}: {data}");
     }
