@@ -198,8 +198,8 @@ class Demo:
     def expect_vip(self, balancer, what, since=0.0, alone=True):
         """`balancer` announces the VIP, and the other one has given it up."""
         other = self.lb2 if balancer is self.lb1 else self.lb1
-        moved = poll.holds_within(lambda: self.watch.first_move_after(since, balancer.name), 20)
-        seconds = f" ({self.watch.moves[-1].at - since:.1f} s)" if moved and since else ""
+        moved = poll.holds_within(lambda: self.watch.first_announcement(since, balancer.name), 20)
+        seconds = f" ({self.watch.first_announcement(since, balancer.name).at - since:.1f} s)" if moved and since else ""
         self.lines.check(what + seconds, moved and balancer.holds(VIP) and (not alone or poll.holds_within(lambda: not other.holds(VIP), 3)),
                          balancer.log("keepalived")[-600:])
 

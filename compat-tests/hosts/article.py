@@ -252,7 +252,7 @@ class Article:
     def expect_move(self, holder, when, timeout, since):
         """The gratuitous ARP by which `holder` takes the VIP."""
         with contextlib.suppress(poll.TimedOut):
-            return poll.until("the VIP moves", lambda: self.watch.first_move_after(since, holder.name), timeout)
+            return poll.until("the VIP moves", lambda: self.watch.first_announcement(since, holder.name), timeout)
         self.report.check(f"the VIP moves to {holder.name} {when}", False, f"not within {timeout} s")
         return None
 

@@ -17,12 +17,13 @@ VRRP = 112
 
 
 class Watch:
-    """Collects `moves` (a gratuitous ARP from another host than before) and `adverts`."""
+    """Collects `announcements` (every gratuitous ARP), `moves` (those from another host than the one before) and `adverts`."""
 
     def __init__(self, stack, lan, address, names_by_mac, on_move=None):
         self.address = socket.inet_aton(address)
         self.names = {bytes.fromhex(mac.replace(":", "")): name for mac, name in names_by_mac.items()}
         self.on_move = on_move
+        self.announcements = []
         self.moves = []
         self.adverts = []
         self.socket = lan.space.call(self._open, lan.BRIDGE)
@@ -69,9 +70,10 @@ class Watch:
         mac, sender, _, target = struct.unpack("!6s4s6s4s", packet[8:28])
         if sender != self.address or target != self.address:
             return
-        holder = self.names.get(mac, mac.hex(":"))
-        if holder != self.holder:
-            move = Move(now, holder)
+        move = Move(now, self.names.get(mac, mac.hex(":")))
+        changed = move.holder != self.holder
+        self.announcements.append(move)
+        if changed:
             self.moves.append(move)
             if self.on_move:
                 self.on_move(move)
@@ -82,9 +84,12 @@ class Watch:
                                         or self.adverts[-1].source != socket.inet_ntoa(packet[12:16])):
             self.adverts.append(Advert(now, socket.inet_ntoa(packet[12:16]), packet[start + 2]))
 
-    def first_move_after(self, at, holder):
-        """The first move to `holder` at or after `at`, or None."""
-        return next((move for move in self.moves if move.at >= at and move.holder == holder), None)
+    def first_announcement(self, at, holder):
+        """The first announcement of `holder` at or after `at`, or None.
+
+        Not the first move: an announcement of `holder` that another one's crossed would hide it.
+        """
+        return next((each for each in self.announcements if each.at >= at and each.holder == holder), None)
 
     def last_advert(self, source, before, priority=None):
         """The last advert of `source` up to `before`, of `priority` when given, or None."""
