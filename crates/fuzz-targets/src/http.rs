@@ -69,12 +69,17 @@ fn head(input: &[u8], parse: Parse<'_>) {
             );
         }
         // What was accepted only in relaxed mode, or grew by normalising, may be too long to read back.
-        Err(_) if bytes.len() > facts.size => {}
+        Err(_) if bytes.len() > facts.size - empty_lines(input) => {}
         other => panic!("what is forwarded reads back as {other:?}: {:?}", String::from_utf8_lossy(&bytes)),
     }
     let both = whole.values(b"content-length").next().is_some()
         && whole.values(b"transfer-encoding").next().is_some();
     assert!(!both, "both framings in a forwarded head");
+}
+
+/// Bytes of the empty lines before a head.
+fn empty_lines(input: &[u8]) -> usize {
+    input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
 }
 
 fn written(head: &Head) -> Vec<u8> {

@@ -32,11 +32,13 @@ pub struct Facts {
     pub close: bool,
     /// The `keep-alive` token.
     pub keep_alive: bool,
+    /// The `upgrade` token.
+    pub upgrade_token: bool,
     /// The `upgrade` token together with an `upgrade` field.
     pub upgrade: bool,
     /// An upgrade to `websocket`.
     pub websocket: bool,
-    /// `expect: 100-continue`
+    /// The expectation `100-continue`.
     pub expect_continue: bool,
     /// Both length and chunked were announced, or chunked by an HTTP/1.0 message: the connection closes after this exchange.
     pub ambiguous: bool,
@@ -57,14 +59,12 @@ struct Walk {
     coding: Coding,
     coding_fields: u32,
     coding_text_differs: bool,
-    connection_upgrade: bool,
     connection_edit: bool,
     upgrade_field: bool,
     upgrade_edit: bool,
     websocket: bool,
     host_at: Option<usize>,
     duplicate_host: bool,
-    te_edit: bool,
 }
 
 /// The list of transfer codings so far.
@@ -72,65 +72,70 @@ struct Walk {
 enum Coding {
     #[default]
     Absent,
-    Empty,
     /// `chunked`, alone.
     Chunked,
     /// Something else and then `chunked`.
     OtherThenChunked,
     /// Something else last.
     Other,
-    /// `chunked` twice, or something after it.
+    /// `chunked` twice, something after it, or an empty element anywhere.
     Wrong,
 }
+
+/// Transfer codings that end in something else than `chunked`, or hold it twice.
+struct BadCodings;
 
 /// Names from this length on are refused, as the reference does.
 const LONGEST_NAME: usize = 256;
 
-/// Judges and normalises the fields of a loaded head. `offset` turns the head's own offsets into those of the input.
-pub(crate) fn judge(head: &mut Head, any_payload: bool, facts: &mut Facts) -> Result<(), Refusal> {
+/// Judges and normalises the fields of a loaded head.
+///
+/// Returns the refusal of a request's body that cannot be, if there is one: what the target says comes before it.
+pub(crate) fn judge(
+    head: &mut Head,
+    any_payload: bool,
+    facts: &mut Facts,
+) -> Result<Option<Refusal>, Refusal> {
     let request = head.start() == Start::Request;
-    let refuse = |at: usize, status: u16| {
-        let mut refusal = if request {
-            Refusal::request(at, ParserState::HeaderWhole)
+    let refusal = |at: usize, status: u16| {
+        if request {
+            Refusal { status, ..Refusal::request(at, ParserState::HeaderWhole) }
         } else {
             Refusal::response(at, ParserState::HeaderWhole)
-        };
-        if request {
-            refusal.status = status;
         }
-        Err(refusal)
     };
+    let refuse = |at| Err(refusal(at, 400));
     let mut walk = Walk::default();
     for index in 0..head.field_count() {
         let Some((name, value, at)) = head.field_at(index) else { break };
         match (name.len(), name) {
             // CVE-2021-40346: what another hop might cut must not be forwarded.
-            (LONGEST_NAME.., _) => return refuse(at, 400),
-            (14, b"content-length") if walk.length_fields(index, value).is_none() => return refuse(at, 400),
+            (LONGEST_NAME.., _) => return refuse(at),
+            (14, b"content-length") if walk.length_fields(index, value).is_none() => return refuse(at),
             (17, b"transfer-encoding") => walk.coding_field(value),
             (10, b"connection") => walk.connection_field(value, facts),
             (7, b"upgrade") => walk.upgrade_field(value),
-            (6, b"expect") if request => facts.expect_continue |= value.eq_ignore_ascii_case(b"100-continue"),
-            (2, b"te") if request => walk.te_edit = true,
+            (6, b"expect") if request => facts.expect_continue |= list(value).any(is_continue),
             (4, b"host") if request => {
                 if !is_host(value) {
-                    return refuse(at, 400);
+                    return refuse(at);
                 }
                 match walk.host_at.and_then(|first| head.field_at(first)) {
                     None => walk.host_at = Some(index),
                     Some((_, first, _)) if first.eq_ignore_ascii_case(value) => walk.duplicate_host = true,
-                    Some(_) => return refuse(at, 400),
+                    Some(_) => return refuse(at),
                 }
             }
             _ => {}
         }
     }
-    walk.framing(head, any_payload, facts).or_else(|status| refuse(facts.size, status))?;
+    walk.framing(head, facts).map_err(|BadCodings| refusal(facts.size, 400))?;
+    let bad_body = walk.bad_body(head, any_payload, facts).map(|status| refusal(facts.size, status));
     walk.edit(head);
     facts.counted_size = head.counted_size();
-    facts.upgrade = walk.connection_upgrade && walk.upgrade_field;
+    facts.upgrade = facts.upgrade_token && walk.upgrade_field;
     facts.websocket = facts.upgrade && walk.websocket;
-    Ok(())
+    Ok(bad_body)
 }
 
 impl Walk {
@@ -160,9 +165,9 @@ impl Walk {
         for element in list(value) {
             let chunked = element.eq_ignore_ascii_case(b"chunked");
             self.coding = match (self.coding, chunked) {
-                (Coding::Absent | Coding::Empty, _) if element.is_empty() => Coding::Empty,
-                (Coding::Absent | Coding::Empty, true) => Coding::Chunked,
-                (Coding::Absent | Coding::Empty | Coding::Other, false) => Coding::Other,
+                _ if element.is_empty() => Coding::Wrong,
+                (Coding::Absent, true) => Coding::Chunked,
+                (Coding::Absent | Coding::Other, false) => Coding::Other,
                 (Coding::Other, true) => Coding::OtherThenChunked,
                 (Coding::Chunked | Coding::OtherThenChunked | Coding::Wrong, _) => Coding::Wrong,
             };
@@ -178,7 +183,7 @@ impl Walk {
                 facts.keep_alive = true;
                 self.connection_edit = true;
             } else if token.eq_ignore_ascii_case(b"upgrade") {
-                self.connection_upgrade = true;
+                facts.upgrade_token = true;
             }
         }
     }
@@ -194,29 +199,35 @@ impl Walk {
         }
     }
 
-    /// The framing from length and codings; the refusal's status if they cannot be (502 for any response).
-    fn framing(&mut self, head: &Head, any_payload: bool, facts: &mut Facts) -> Result<(), u16> {
+    /// The framing from length and codings.
+    fn framing(&mut self, head: &Head, facts: &mut Facts) -> Result<(), BadCodings> {
         let request = head.start() == Start::Request;
-        let old = head.version() == Version::Http10;
         let chunked = match (self.coding, request) {
             (Coding::Absent, _) => false,
-            (Coding::Chunked, _) => true,
-            (Coding::OtherThenChunked, true) => return Err(422),
-            (Coding::Empty | Coding::Other | Coding::Wrong, true) => return Err(400),
-            (_, false) => return Err(502),
+            (Coding::Chunked, _) | (Coding::OtherThenChunked, true) => true,
+            (Coding::Other | Coding::Wrong, true) | (_, false) => return Err(BadCodings),
         };
-        facts.ambiguous = chunked && (self.length.is_some() || old);
+        facts.ambiguous = chunked && (self.length.is_some() || head.version() == Version::Http10);
         facts.framing = match (chunked, self.length) {
             (true, _) => Framing::Chunked,
             (false, Some(length)) => Framing::Length(length),
             (false, None) if request => Framing::None,
             (false, None) => Framing::UntilClose,
         };
-        let bodyless = !any_payload && matches!(head.method(), b"GET" | b"HEAD" | b"DELETE");
-        if request && old && bodyless && !matches!(facts.framing, Framing::None | Framing::Length(0)) {
-            return Err(413);
-        }
         Ok(())
+    }
+
+    /// The status for a request's body that its version and method must not have, or that only its sender can decode.
+    fn bad_body(&self, head: &Head, any_payload: bool, facts: &Facts) -> Option<u16> {
+        if head.start() != Start::Request {
+            return None;
+        }
+        let bodyless = !any_payload && matches!(head.method(), b"GET" | b"HEAD" | b"DELETE");
+        let has_body = !matches!(facts.framing, Framing::None | Framing::Length(0));
+        if bodyless && has_body && head.version() == Version::Http10 {
+            return Some(413);
+        }
+        (self.coding == Coding::OtherThenChunked).then_some(422)
     }
 
     /// Brings the fields to the form in which they are forwarded.
@@ -243,14 +254,6 @@ impl Walk {
         if self.upgrade_edit {
             drop_tokens(head, b"upgrade", &[b"h2c"]);
         }
-        if self.te_edit {
-            let trailers = head.values(b"te").any(names_trailers);
-            if trailers {
-                set_first(head, b"te", b"trailers");
-            } else {
-                head.remove(b"te");
-            }
-        }
     }
 }
 
@@ -269,13 +272,8 @@ fn is_host(value: &[u8]) -> bool {
     !rest.iter().any(misleads)
 }
 
-/// HAPROXY: only the first place where the word stands counts, and nothing but a comma may follow it.
-fn names_trailers(value: &[u8]) -> bool {
-    const WORD: &[u8] = b"trailers";
-    let Some(at) = value.windows(WORD.len()).position(|w| w == WORD) else { return false };
-    let before = at.checked_sub(1).and_then(|i| value.get(i));
-    let after = value.get(at + WORD.len());
-    before.is_none_or(|b| matches!(b, b' ' | b'\t' | b',')) && after.is_none_or(|&b| b == b',')
+fn is_continue(expectation: &[u8]) -> bool {
+    expectation.eq_ignore_ascii_case(b"100-continue")
 }
 
 fn keep_first(head: &mut Head, name: &[u8]) {
@@ -289,6 +287,32 @@ fn set_first(head: &mut Head, name: &[u8], value: &[u8]) {
         head.set_value(index, value);
         keep_first(head, name);
     }
+}
+
+impl Head {
+    /// Takes `100-continue` out of the expectations: it was told to continue.
+    pub fn remove_continue(&mut self) {
+        drop_tokens(self, b"expect", &[b"100-continue"]);
+    }
+
+    /// Of `te` leaves `trailers` only: whatever else it asks for concerns this hop (RFC 9110, 10.1.4).
+    pub fn keep_te_trailers(&mut self) {
+        self.retain(|field| field.name != b"te" || names_trailers(field.value));
+        for index in 0..self.field_count() {
+            if self.field_at(index).is_some_and(|(name, value, _)| name == b"te" && value != b"trailers") {
+                self.set_value(index, b"trailers");
+            }
+        }
+    }
+}
+
+/// HAPROXY: only the first place where the word stands counts, and nothing but a comma may follow it.
+fn names_trailers(value: &[u8]) -> bool {
+    const WORD: &[u8] = b"trailers";
+    let Some(at) = value.windows(WORD.len()).position(|w| w == WORD) else { return false };
+    let before = at.checked_sub(1).and_then(|i| value.get(i));
+    let after = value.get(at + WORD.len());
+    before.is_none_or(|b| matches!(b, b' ' | b'\t' | b',')) && after.is_none_or(|&b| b == b',')
 }
 
 /// Removes tokens from a comma-separated field; the rest is joined with a bare comma, and an empty field goes.

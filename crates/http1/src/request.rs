@@ -100,13 +100,19 @@ fn scan_request(input: &[u8], limits: &Limits, head: &mut Head) -> Result<Option
         head.set_version(version);
     }
     finish_fields(head);
-    facts::judge(head, limits.any_payload, &mut facts)?;
-    judge_request(head, &mut facts, limits.relaxed, line.uri.at as usize)?;
-    Ok(Some(facts))
+    let bad_body = facts::judge(head, limits.any_payload, &mut facts)?;
+    judge_target(head, &mut facts, limits.relaxed, line.uri.at as usize)?;
+    match bad_body {
+        Some(refusal) => Err(refusal),
+        None if lacks_websocket_key(head, &facts) => {
+            Err(Refusal::request(facts.size, ParserState::HeaderWhole))
+        }
+        None => Ok(Some(facts)),
+    }
 }
 
-/// Verdicts on the request as a whole.
-fn judge_request(head: &mut Head, facts: &mut Facts, relaxed: bool, uri_at: usize) -> Result<(), Refusal> {
+/// Verdicts on the target and what it says beside the fields.
+fn judge_target(head: &mut Head, facts: &mut Facts, relaxed: bool, uri_at: usize) -> Result<(), Refusal> {
     match target::judge(head, relaxed) {
         Ok(()) => {}
         Err(BadTarget::Form) => return Err(Refusal::request(uri_at, ParserState::Uri)),
@@ -117,10 +123,11 @@ fn judge_request(head: &mut Head, facts: &mut Facts, relaxed: bool, uri_at: usiz
         head.remove(b"content-length");
         head.remove(b"transfer-encoding");
     }
-    if facts.websocket && head.value(b"sec-websocket-key").is_none_or(|key| key.len() != 24) {
-        return Err(Refusal::request(facts.size, ParserState::HeaderWhole));
-    }
     Ok(())
+}
+
+fn lacks_websocket_key(head: &Head, facts: &Facts) -> bool {
+    facts.websocket && head.value(b"sec-websocket-key").is_none_or(|key| key.len() != 24)
 }
 
 /// Offset of the first byte after CRLF and LF lines; none when the input ends there.

@@ -130,9 +130,7 @@ fn judge_absolute(
             normal.extend_from_slice(uri.get(path..).unwrap_or_default());
         }
         head.set_uri(&normal);
-        if has_default_port {
-            replace_host(head, bare);
-        }
+        replace_host(head, if has_default_port { bare } else { named });
     }
     Ok(())
 }

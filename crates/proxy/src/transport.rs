@@ -85,6 +85,12 @@ impl Transport {
         }
     }
 
+    /// Whether the peer ended its sending direction and everything it sent was read.
+    pub(crate) fn is_read_out(&self) -> bool {
+        let mut probe = [std::mem::MaybeUninit::uninit()];
+        matches!(socket2::SockRef::from(self).peek(&mut probe), Ok(0))
+    }
+
     /// Makes the following close a reset, which drops what the kernel still holds.
     pub(crate) fn reset_on_close(&self) {
         if let Self::Tcp(io) = self {

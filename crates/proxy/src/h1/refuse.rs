@@ -43,7 +43,8 @@ pub(super) async fn malformed(
         state: refusal.state,
     });
     front.count(Stat::RequestErrors, 1);
-    end(session, view, refusal.status, Cause::Proxy, Some(idle_ms)).await;
+    let cause = if session.io.is_read_out() { Cause::ClientAbort } else { Cause::Proxy };
+    end(session, view, refusal.status, cause, Some(idle_ms)).await;
 }
 
 /// The client closed before a head was complete.

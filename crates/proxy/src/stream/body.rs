@@ -4,7 +4,7 @@ use super::{Step, Stop, Stream};
 use crate::flow::FlowEvent;
 use crate::state::Stat;
 use crate::timers::{Kill, NEVER, Ring, after};
-use http1::{BodyError, Head, Version};
+use http1::{BodyError, Framing, Head, Version};
 use log_format::termination::{Cause, ServerSide};
 use rules::Reply;
 use std::future::poll_fn;
@@ -37,10 +37,10 @@ impl Stream<'_> {
         let enough = |flow: &crate::flow::Flow| {
             flow.is_received() || flow.is_full() || (at_least > 0 && flow.payload_total >= at_least)
         };
+        self.continue_body().await?;
         if enough(&self.flow) {
             return Ok(());
         }
-        self.continue_body().await?;
         self.alarm.set(deadline);
         let received = poll_fn(|cx| {
             let now = crate::clock::now_ms();
@@ -71,12 +71,12 @@ impl Stream<'_> {
 
     /// Tells a client that waits for it to send its body, when the body is read before a server could say so.
     async fn continue_body(&mut self) -> Step<()> {
-        if !self.facts.expect_continue || self.request.version() != Version::Http11 || self.flow.is_received()
-        {
+        let bodyless = matches!(self.facts.framing, Framing::None | Framing::Length(0));
+        if !self.facts.expect_continue || self.request.version() != Version::Http11 || bodyless {
             return Ok(());
         }
         self.facts.expect_continue = false;
-        self.request.remove(b"expect");
+        self.request.remove_continue();
         self.log.bytes_out += Head::response(100, b"Continue", Version::Http11).counted_size();
         self.write_client(b"HTTP/1.1 100 Continue\r\n\r\n").await
     }
@@ -93,8 +93,10 @@ impl Stream<'_> {
     pub(super) fn unheard_refusal<T>(&mut self) -> Step<T> {
         let reply = self.error_reply(400);
         self.log.status = Some(400);
-        self.log.bytes_out +=
-            reply.head().counted_size() + reply.body.as_ref().len() as u64 + super::reply::CLOSE_FIELD;
+        self.log.bytes_out += reply.head().counted_size() + super::reply::CLOSE_FIELD;
+        if self.may_carry_body(reply.status) {
+            self.log.bytes_out += reply.body.as_ref().len() as u64;
+        }
         Err(Stop::Cut)
     }
 

@@ -205,6 +205,9 @@ impl Stream<'_> {
         if let Some(name) = &name_header {
             self.request.remove(name);
         }
+        if self.request.value(b"te").is_some() {
+            self.request.keep_te_trailers();
+        }
         let start = out.len();
         self.request.write_fields(&mut out);
         let framed = self.request.value(b"content-length").is_some()
@@ -217,9 +220,11 @@ impl Stream<'_> {
         let pretend = self.backend.as_ref().is_some_and(|b| b.config.options.http_pretend_keepalive);
         let close = self.wants_server_close() && !pretend;
         match (close, self.request.version()) {
-            _ if self.facts.upgrade || self.request.method() == b"CONNECT" => {}
+            _ if self.facts.upgrade_token => {}
             (true, Version::Http11) => out.extend_from_slice(b"connection: close\r\n"),
-            (false, Version::Http10) => out.extend_from_slice(b"connection: keep-alive\r\n"),
+            (false, Version::Http10) if self.request.method() != b"CONNECT" => {
+                out.extend_from_slice(b"connection: keep-alive\r\n")
+            }
             _ => {}
         }
         if let (Some(name), Some(server)) = (&name_header, &self.server) {

@@ -25,6 +25,11 @@ pub(super) enum AnswerEnd {
 }
 
 impl Stream<'_> {
+    /// Whether a response of this status to this request carries a body (RFC 9110, 6.4.1).
+    pub(super) fn may_carry_body(&self, status: u16) -> bool {
+        self.request.method() != b"HEAD" && !matches!(status, 204 | 304)
+    }
+
     /// Sends an answer. Then the client connection goes on: an unread body is read and dropped first.
     pub(super) async fn answer(&mut self, reply: Arc<Reply>) -> AnswerEnd {
         self.free_slot();
@@ -56,7 +61,7 @@ impl Stream<'_> {
         self.write_connection(&mut out);
         out.extend_from_slice(b"\r\n");
         self.adjust_case(&mut out);
-        if self.request.method() != b"HEAD" && !matches!(self.response.status(), 204 | 304) {
+        if self.may_carry_body(reply.status) {
             self.log.bytes_out += body.len() as u64;
             out.extend_from_slice(body);
         }

@@ -32,7 +32,7 @@ fn method<'a>(cx: &Cx<'a>, _: &'a [Arg]) -> Fetched<'a> {
 }
 
 fn version<'a>(cx: &Cx<'a>, _: &'a [Arg]) -> Fetched<'a> {
-    some_text(head(cx)?.version_text().strip_prefix(b"HTTP/").unwrap_or_default())
+    some_text(head(cx)?.received_version_text().strip_prefix(b"HTTP/").unwrap_or_default())
 }
 
 fn path<'a>(cx: &Cx<'a>, _: &'a [Arg]) -> Fetched<'a> {
@@ -69,13 +69,14 @@ fn url_port<'a>(cx: &Cx<'a>, _: &'a [Arg]) -> Fetched<'a> {
     Ok(Value::Int(port.map_or(80, leading_int)))
 }
 
+/// The first host; empty in a request without one.
+fn host_of(head: &http1::Head) -> &[u8] {
+    head.value(b"host").and_then(|line| crate::uri::List::new(line).next()).unwrap_or_default()
+}
+
 fn based<'a>(cx: &Cx<'a>, rest: fn(&[u8]) -> &[u8]) -> Fetched<'a> {
     let head = head(cx)?;
-    let host = head
-        .values(b"host")
-        .next()
-        .and_then(|line| crate::uri::List::new(line).next())
-        .ok_or(Missing::Absent)?;
+    let host = host_of(head);
     let path = rest(head.uri());
     if path.is_empty() {
         return Ok(Value::str(host));
@@ -94,12 +95,7 @@ fn baseq<'a>(cx: &Cx<'a>, _: &'a [Arg]) -> Fetched<'a> {
 /// The hash of host and path.
 fn hashed_base(cx: &Cx<'_>) -> Result<u32, Missing> {
     let head = head(cx)?;
-    let host = head
-        .values(b"host")
-        .next()
-        .and_then(|line| crate::uri::List::new(line).next())
-        .ok_or(Missing::Absent)?;
-    Ok(crate::conv::hash_of_parts(&[host, path_of(head.uri())]))
+    Ok(crate::conv::hash_of_parts(&[host_of(head), path_of(head.uri())]))
 }
 
 fn base32<'a>(cx: &Cx<'a>, _: &'a [Arg]) -> Fetched<'a> {
