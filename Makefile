@@ -26,7 +26,7 @@ export CARGO_TERM_COLOR ?= never
 export HAPROXY    ?= $(abspath $(TARGET)/release/haproxy)
 export KEEPALIVED ?= $(abspath $(TARGET)/release/keepalived)
 
-.PHONY: help check fmt clippy doc deny layout generated test test-unit test-vtc test-side-by-side test-reload test-faults test-soak \
+.PHONY: help check fmt clippy doc deny layout generated test test-unit test-vtc test-side-by-side test-mutations test-reload test-faults test-soak \
         test-packages test-hosts test-netns soak-netns demo deb bench soak fuzz build tools reference clean print-tests
 
 help:
@@ -59,7 +59,7 @@ generated: build
 # -- test --
 
 # In this order: what is quick and tells most comes first.
-TESTS := test-unit test-vtc test-side-by-side test-reload test-faults test-soak test-netns demo test-packages test-hosts
+TESTS := test-unit test-vtc test-side-by-side test-mutations test-reload test-faults test-soak test-netns demo test-packages test-hosts
 
 test: tools
 	@$(PYTHON) -B .ci/steps.py $(TESTS)
@@ -73,6 +73,10 @@ test-vtc: build
 test-side-by-side: build
 	REFERENCE="$$($(LAB) -m lab.reference)" $(PYTHON) -B .ci/count.py "side by side" \
 	  $(CARGO) test -p compat-tests --release --locked -- --nocapture --test-threads=2
+
+# MUTATIONS_SEED=N tries other messages than those that every run tries.
+test-mutations: build
+	$(LAB) -m mutations
 
 test-reload: build
 	$(LAB) -m reload

@@ -6,6 +6,7 @@
 use crate::bytes::{decimal, list, trim};
 use crate::head::{Head, Start, Version};
 use crate::refusal::{ParserState, Refusal};
+use crate::request::Limits;
 
 /// How a message's body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -78,6 +79,8 @@ enum Coding {
     OtherThenChunked,
     /// Something else last.
     Other,
+    /// Relaxed: nothing but empty elements.
+    Blank,
     /// `chunked` twice, something after it, or an empty element anywhere.
     Wrong,
 }
@@ -91,11 +94,7 @@ const LONGEST_NAME: usize = 256;
 /// Judges and normalises the fields of a loaded head.
 ///
 /// Returns the refusal of a request's body that cannot be, if there is one: what the target says comes before it.
-pub(crate) fn judge(
-    head: &mut Head,
-    any_payload: bool,
-    facts: &mut Facts,
-) -> Result<Option<Refusal>, Refusal> {
+pub(crate) fn judge(head: &mut Head, limits: &Limits, facts: &mut Facts) -> Result<Option<Refusal>, Refusal> {
     let request = head.start() == Start::Request;
     let refusal = |at: usize, status: u16| {
         if request {
@@ -112,7 +111,7 @@ pub(crate) fn judge(
             // CVE-2021-40346: what another hop might cut must not be forwarded.
             (LONGEST_NAME.., _) => return refuse(at),
             (14, b"content-length") if walk.length_fields(index, value).is_none() => return refuse(at),
-            (17, b"transfer-encoding") => walk.coding_field(value),
+            (17, b"transfer-encoding") => walk.coding_field(value, limits.relaxed && !request),
             (10, b"connection") => walk.connection_field(value, facts),
             (7, b"upgrade") => walk.upgrade_field(value),
             (6, b"expect") if request => facts.expect_continue |= list(value).any(is_continue),
@@ -130,7 +129,7 @@ pub(crate) fn judge(
         }
     }
     walk.framing(head, facts).map_err(|BadCodings| refusal(facts.size, 400))?;
-    let bad_body = walk.bad_body(head, any_payload, facts).map(|status| refusal(facts.size, status));
+    let bad_body = walk.bad_body(head, limits.any_payload, facts).map(|status| refusal(facts.size, status));
     walk.edit(head);
     facts.counted_size = head.counted_size();
     facts.upgrade = facts.upgrade_token && walk.upgrade_field;
@@ -159,15 +158,23 @@ impl Walk {
         Some(())
     }
 
-    fn coding_field(&mut self, value: &[u8]) {
+    /// `relaxed`: empty elements and a repeated `chunked` count for nothing, as the manual promises of
+    /// `accept-invalid-http-response`.
+    fn coding_field(&mut self, value: &[u8], relaxed: bool) {
         self.coding_fields += 1;
         self.coding_text_differs |= value != b"chunked";
+        if relaxed && value.is_empty() {
+            return;
+        }
         for element in list(value) {
             let chunked = element.eq_ignore_ascii_case(b"chunked");
             self.coding = match (self.coding, chunked) {
+                (Coding::Absent, _) if relaxed && element.is_empty() => Coding::Blank,
+                (coding, _) if relaxed && element.is_empty() => coding,
+                (Coding::Chunked, true) if relaxed => Coding::Chunked,
                 _ if element.is_empty() => Coding::Wrong,
-                (Coding::Absent, true) => Coding::Chunked,
-                (Coding::Absent | Coding::Other, false) => Coding::Other,
+                (Coding::Absent | Coding::Blank, true) => Coding::Chunked,
+                (Coding::Absent | Coding::Blank | Coding::Other, false) => Coding::Other,
                 (Coding::Other, true) => Coding::OtherThenChunked,
                 (Coding::Chunked | Coding::OtherThenChunked | Coding::Wrong, _) => Coding::Wrong,
             };
@@ -203,13 +210,15 @@ impl Walk {
     fn framing(&mut self, head: &Head, facts: &mut Facts) -> Result<(), BadCodings> {
         let request = head.start() == Start::Request;
         let chunked = match (self.coding, request) {
-            (Coding::Absent, _) => false,
+            (Coding::Absent | Coding::Blank, _) => false,
             (Coding::Chunked, _) | (Coding::OtherThenChunked, true) => true,
             (Coding::Other | Coding::Wrong, true) | (_, false) => return Err(BadCodings),
         };
         facts.ambiguous = chunked && (self.length.is_some() || head.version() == Version::Http10);
         facts.framing = match (chunked, self.length) {
             (true, _) => Framing::Chunked,
+            // What the length counts is unknown.
+            (false, _) if self.coding == Coding::Blank => Framing::UntilClose,
             (false, Some(length)) => Framing::Length(length),
             (false, None) if request => Framing::None,
             (false, None) => Framing::UntilClose,
@@ -233,7 +242,7 @@ impl Walk {
     /// Brings the fields to the form in which they are forwarded.
     fn edit(&self, head: &mut Head) {
         let chunked = matches!(self.coding, Coding::Chunked);
-        if chunked && self.length.is_some() {
+        if matches!(self.coding, Coding::Chunked | Coding::Blank) && self.length.is_some() {
             head.remove(b"content-length");
         } else if let (true, Some(at), Some(length)) = (self.length_text_differs, self.length_at, self.length)
         {
@@ -244,6 +253,8 @@ impl Walk {
         }
         if chunked && (self.coding_text_differs || self.coding_fields > 1) {
             set_first(head, b"transfer-encoding", b"chunked");
+        } else if matches!(self.coding, Coding::Absent | Coding::Blank) && self.coding_fields > 0 {
+            head.remove(b"transfer-encoding");
         }
         if self.duplicate_host {
             keep_first(head, b"host");

@@ -100,7 +100,7 @@ fn scan_request(input: &[u8], limits: &Limits, head: &mut Head) -> Result<Option
         head.set_version(version);
     }
     finish_fields(head);
-    let bad_body = facts::judge(head, limits.any_payload, &mut facts)?;
+    let bad_body = facts::judge(head, limits, &mut facts)?;
     judge_target(head, &mut facts, limits.relaxed, line.uri.at as usize)?;
     match bad_body {
         Some(refusal) => Err(refusal),

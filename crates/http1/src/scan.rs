@@ -82,7 +82,7 @@ pub(crate) fn line(input: &[u8], at: usize, relaxed: bool) -> Result<Line, BadLi
             None => return Ok(Line::Partial),
             Some(b':') if end > at => break,
             Some(&b) if is_token(b) => end += 1,
-            Some(&b) if relaxed && b != b':' && b != b'\r' && b != b'\n' && b != 0 => {
+            Some(&b) if relaxed && b != b':' && b != b'\r' && b != b'\n' => {
                 oddity.get_or_insert(end);
                 end += 1;
             }

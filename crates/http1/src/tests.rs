@@ -197,6 +197,8 @@ fn relaxed_mode_relaxes_exactly_its_list() {
         ("POST /\r\n", false),
         ("GET / HTTP/1.1\r\nA b: x\r\n\r\n", true),
         ("GET / HTTP/1.1\r\nA: a\0b\r\n\r\n", true),
+        ("GET / HTTP/1.1\r\nA\0b: c\r\n\r\n", true),
+        ("POST / HTTP/1.1\r\nTransfer-Encoding: , chunked\r\n\r\n", false),
         ("GET http://x/a HTTP/1.1\r\nHost: y\r\n\r\n", true),
         ("GET /\u{1} HTTP/1.1\r\n\r\n", false),
         ("G@T / HTTP/1.1\r\n\r\n", false),
@@ -318,6 +320,36 @@ fn limits_on_fields_and_size() {
     assert_eq!(request(long(15_300).as_bytes(), false).unwrap_err().status, 400);
     let endless = format!("GET /{}", "a".repeat(17_000));
     assert_eq!(request(endless.as_bytes(), false).unwrap_err().status, 400);
+}
+
+#[test]
+fn relaxed_responses_may_repeat_chunked_and_leave_elements_empty() {
+    let relaxed = Limits { relaxed: true, ..Limits::default() };
+    for (codings, expected) in [
+        ("chunked, chunked", Ok((Framing::Chunked, "transfer-encoding: chunked\r\n"))),
+        (", chunked", Ok((Framing::Chunked, "transfer-encoding: chunked\r\n"))),
+        ("chunked,", Ok((Framing::Chunked, "transfer-encoding: chunked\r\n"))),
+        ("", Ok((Framing::Length(3), "content-length: 3\r\n"))),
+        (",", Ok((Framing::UntilClose, ""))),
+        ("gzip, chunked", Err(502)),
+        ("chunked, gzip", Err(502)),
+        ("gzip,, chunked", Err(502)),
+    ] {
+        let input = format!("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: {codings}\r\n\r\n");
+        let mut head = Head::vacant();
+        let parsed = parse_response(input.as_bytes(), &relaxed, RequestContext::default(), &mut head);
+        let got = parsed.map(|facts| facts.unwrap().framing).map_err(|refusal| refusal.status);
+        assert_eq!(got, expected.map(|(framing, _)| framing), "{codings:?}");
+        if let Ok((_, fields)) = expected {
+            let mut out = Vec::new();
+            head.write(&mut out);
+            assert_eq!(
+                String::from_utf8(out).unwrap(),
+                format!("HTTP/1.1 200 OK\r\n{fields}\r\n"),
+                "{codings:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -152,7 +152,7 @@ impl Stream<'_> {
             connection.io.clean = true;
             return Ok(Progress::Over);
         }
-        let head = self.response_bytes(false);
+        let head = self.response_bytes(facts.upgrade_token);
         response.rewind(head);
         if self.front.proxy.options.h1_case_adjust_client {
             response.adjust_trailers(&self.front.thread.world.config.global.case_map);
@@ -166,11 +166,11 @@ impl Stream<'_> {
             self.log_early();
             self.log.bytes_out = before;
         }
-        let relayed = self.relay(&mut connection, &mut response, sent).await;
+        let relayed = self.relay(&mut connection, &mut response, facts.framing, sent).await;
         connection.io.clean = facts.framing == Framing::UntilClose
             || matches!(relayed, Relayed::Response(FlowEvent::SourceClosed | FlowEvent::SourceFailed));
         self.log.bytes_out += response.payload_total + response.trailer_total;
-        self.relay_ended(relayed, &response)?;
+        self.relay_ended(relayed, &response, facts.framing)?;
         self.log.timers.close = self.elapsed();
         let (rest, text) = response.into_parts();
         self.front.thread.give_text(text);
@@ -252,11 +252,12 @@ impl Stream<'_> {
             let options = &backend.config.options;
             options.http_server_close || options.httpclose
         });
-        // Chunks from a client of HTTP/1.0: nothing on either side can be trusted to be in step.
-        let old_chunked = self.facts.ambiguous && self.request.version() == Version::Http10;
+        // Chunks from a client of HTTP/1.0, two framings of a CONNECT: nothing on either side can be trusted to be in step.
+        let out_of_step = self.facts.ambiguous
+            && (self.request.version() == Version::Http10 || self.request.method() == b"CONNECT");
         self.front.proxy.options.http_server_close
             || of_backend
-            || old_chunked
+            || out_of_step
             || self.front.thread.stopping()
     }
 
@@ -426,7 +427,13 @@ impl Stream<'_> {
     }
 
     /// Relays both bodies.
-    async fn relay(&mut self, connection: &mut ServerConnection, response: &mut Flow, sent: bool) -> Relayed {
+    async fn relay(
+        &mut self,
+        connection: &mut ServerConnection,
+        response: &mut Flow,
+        framing: Framing,
+        sent: bool,
+    ) -> Relayed {
         let (client_timeout, server_timeout) = (self.client_timeout(), self.server_timeout());
         let (client_alone, server_alone) = self.independent_sides();
         let begun = self.now_ms();
@@ -435,7 +442,13 @@ impl Stream<'_> {
             let now = crate::clock::now_ms();
             if !answered {
                 match response.poll(cx, &mut connection.io, self.client, now) {
-                    Poll::Ready(FlowEvent::Done) => answered = true,
+                    Poll::Ready(FlowEvent::Done) => {
+                        answered = true;
+                        if framing == Framing::UntilClose && !sent {
+                            // Nothing else tells the client that the response is over, and it may wait for that with its body.
+                            self.client.shut_down_write();
+                        }
+                    }
                     Poll::Ready(event) => return Poll::Ready(Relayed::Response(event)),
                     Poll::Pending => {}
                 }
@@ -493,7 +506,7 @@ impl Stream<'_> {
         .await
     }
 
-    fn relay_ended(&mut self, relayed: Relayed, response: &Flow) -> Step<()> {
+    fn relay_ended(&mut self, relayed: Relayed, response: &Flow, framing: Framing) -> Step<()> {
         if response.is_done() {
             self.side = ServerSide::Sending;
         }
@@ -519,7 +532,14 @@ impl Stream<'_> {
                 Cause::ClientAbort
             }
             Relayed::Response(FlowEvent::Done) => return Ok(()),
-            // HAPROXY: 3.0 logs a server that stalls within the body as a client's abort.
+            // A body that ends with the connection is over for the client, and a refused CONNECT has nobody who waits for more.
+            Relayed::ServerReadTimedOut
+                if framing == Framing::UntilClose || self.request.method() == b"CONNECT" =>
+            {
+                self.count_server_abort();
+                Cause::ServerTimeout
+            }
+            // HAPROXY: 3.0 logs a server that stalls within any other body as a client's abort.
             Relayed::ServerReadTimedOut => {
                 self.count_client_abort();
                 Cause::ClientAbort

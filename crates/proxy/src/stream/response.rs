@@ -163,16 +163,16 @@ impl Stream<'_> {
             // HAPROXY: a 204 that announced a body.
             Framing::None => facts.framed_204,
         };
-        let httpclose = self.front.proxy.options.httpclose && !facts.keep_alive;
-        let old_chunked = self.response.version() == Version::Http10 && facts.framing == Framing::Chunked;
+        let httpclose = self.front.proxy.options.httpclose;
+        let old_chunked = self.response.version() == Version::Http10 && facts.ambiguous;
         self.close |= bare || httpclose || old_chunked || self.front.thread.stopping();
     }
 
-    /// The head as it is sent to the client. `tunnel`: the connection field is the server's.
-    pub(super) fn response_bytes(&mut self, tunnel: bool) -> Vec<u8> {
+    /// The head as it is sent to the client. `upgrades`: the connection field is the server's.
+    pub(super) fn response_bytes(&mut self, upgrades: bool) -> Vec<u8> {
         let mut out = self.front.thread.take_text();
         self.response.write_fields(&mut out);
-        if !tunnel {
+        if !upgrades {
             self.write_connection(&mut out);
         }
         out.extend_from_slice(b"\r\n");
