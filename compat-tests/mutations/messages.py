@@ -1,7 +1,8 @@
 """Where requests and responses come from: parts of messages, good and bad, put together by a seeded generator.
 
 What is known to differ is not among the parts, and docs/compatibility.md says why: lengths over 2^64, statuses outside 100 to 999, an
-interim response with garbage behind it, 101 (3.0.11 goes into an endless loop), and upgrades to WebSocket in an answer that is no 101.
+interim response with garbage behind it, 101 (3.0.11 goes into an endless loop), upgrades to WebSocket in an answer that is no 101, and
+CONNECT with a body.
 """
 
 from collections import namedtuple
@@ -52,6 +53,8 @@ def request_case(dice, name):
     version = rarely(dice, 0.3, VERSIONS, "HTTP/1.1")
     blank = rarely(dice, 0.1, ("  ", "\t", ""), " ")
     fields = [f"X-Id: {name}", *dice.choices(OF_REQUESTS, k=dice.choice((0, 1, 1, 2, 2, 3, 4)))]
+    if method == "CONNECT":
+        fields = [field for field in fields if not field.startswith(("Content-Length", "Transfer-Encoding"))]
     if dice.random() < 0.75:
         fields.append("Host: h")
     dice.shuffle(fields)
