@@ -100,6 +100,10 @@ fn overrule(config: &mut RuntimeConfig, invocation: &Invocation) {
     if let Some(maxconn) = invocation.maxconn {
         config.global.maxconn = Some(maxconn);
     }
+    if invocation.no_splice {
+        config.global.splices_tcp = false;
+        config.global.splices_http = false;
+    }
     if let Some(path) = &invocation.pid_file {
         config.global.pidfile = Some(path.into());
     }

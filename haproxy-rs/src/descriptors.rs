@@ -47,21 +47,31 @@ pub(crate) fn limits(config: &RuntimeConfig, around: Around, at_start: Limit) ->
     let threads = 3 * u64::from(global.nbthread) + u64::from(global.thread_groups.saturating_sub(1));
     let ceiling = global.fd_hard_limit.unwrap_or(u64::MAX);
     let available = at_start.soft.max(at_start.hard).min(ceiling);
+    // HAPROXY: the options count, whether splicing is allowed or not.
+    let splices = config.proxies.iter().any(|proxy| {
+        let options = &proxy.options;
+        options.splice_auto || options.splice_request || options.splice_response
+    });
     let maxconn = global.maxconn.filter(|&n| n > 0).unwrap_or_else(|| {
         let remain = available.saturating_sub(base + threads);
-        let maxconn = u32::try_from(remain / 2).unwrap_or(u32::MAX).max(100);
+        // Two for each connection, and two for a pipe for each fourth.
+        let maxconn = if splices { remain * 2 / 5 } else { remain / 2 };
+        let maxconn = u32::try_from(maxconn).unwrap_or(u32::MAX).max(100);
         match around.memory_mb {
             Some(megabytes) => two_digits(maxconn.min(connections_in(megabytes, global.bufsize))),
             None => maxconn,
         }
     });
-    let maxsock = base + 2 * u64::from(maxconn) + threads + 2 * u64::from(global.maxpipes);
+    // HAPROXY: so few connections that a quarter of them is none get one each.
+    let quarter = if maxconn >= 4 { maxconn / 4 } else { maxconn };
+    let maxpipes = global.maxpipes.unwrap_or(if splices { quarter } else { 0 });
+    let maxsock = base + 2 * u64::from(maxconn) + threads + 2 * u64::from(maxpipes);
     Limits {
         maxconn,
         maxsock,
         ulimit: global.ulimit_n.unwrap_or(maxsock),
         derived: global.maxconn.is_none_or(|n| n == 0),
-        maxpipes: global.maxpipes,
+        maxpipes,
         memory_mb: around.memory_mb.unwrap_or(0),
         ceiling,
     }

@@ -28,7 +28,7 @@ pub(crate) const FEATURES: &[(&str, bool)] = &[
     ("LIBATOMIC", false),
     ("LIBCRYPT", true),
     ("LINUX_CAP", true),
-    ("LINUX_SPLICE", false),
+    ("LINUX_SPLICE", true),
     ("LINUX_TPROXY", true),
     ("LUA", false),
     ("MATH", true),

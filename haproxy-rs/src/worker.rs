@@ -137,6 +137,7 @@ fn serve(prepared: Prepared, master: Option<OwnedFd>, program: &str) -> std::io:
     let told = Arc::clone(&world);
     let lines = Arc::clone(&log.lines);
     let worker = Worker::new(world, frontends, lines, u64::from(limits.maxconn))
+        .maxpipes(limits.maxpipes)
         .stats_service(page)
         .before_threads(Box::new(move |control: &Control| log.connect(&told, control)))
         .on_thread0(Box::new(move |_: &Control| drop(tokio::task::spawn_local(checks::run(checked)))))

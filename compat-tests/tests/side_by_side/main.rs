@@ -11,5 +11,6 @@ mod probes;
 mod processes;
 mod responses;
 mod sources;
+mod splicing;
 mod stats_page;
 mod subject;

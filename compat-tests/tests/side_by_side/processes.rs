@@ -20,10 +20,10 @@ const DEFAULTS: &str =
     "defaults\n mode http\n timeout connect 5s\n timeout client 30s\n timeout server 30s\n\n";
 
 /// A port that is ours as long as the value lives, and that a haproxy of the same user can listen on beside it.
-struct Port(Socket, u16);
+pub(crate) struct Port(Socket, pub(crate) u16);
 
 impl Port {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
         socket.set_reuse_address(true).expect("the option");
         socket.set_reuse_port(true).expect("the option");
@@ -48,22 +48,22 @@ impl Port {
 }
 
 /// A directory with a configuration and a stats socket.
-struct Site {
+pub(crate) struct Site {
     scratch: Scratch,
     subject: Subject,
 }
 
 impl Site {
-    fn new(subject: &Subject) -> Self {
+    pub(crate) fn new(subject: &Subject) -> Self {
         Self { scratch: Scratch::new(), subject: subject.clone() }
     }
 
-    fn stats(&self) -> PathBuf {
+    pub(crate) fn stats(&self) -> PathBuf {
         self.scratch.path("stats.sock")
     }
 
     /// `global` lines beside the stats socket, and what follows the defaults.
-    fn configure(&self, global: &str, proxies: &str) {
+    pub(crate) fn configure(&self, global: &str, proxies: &str) {
         let text = format!(
             "global\n stats socket {} mode 600 level admin expose-fd listeners\n stats timeout 30s\n{global}\n{DEFAULTS}{proxies}",
             self.stats().display()
@@ -71,12 +71,12 @@ impl Site {
         std::fs::write(self.scratch.path("h.cfg"), text).expect("the configuration is written");
     }
 
-    fn start(&self, arguments: &[&str]) -> Process {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Process {
         self.start_under("", arguments)
     }
 
     /// `before` is a line of shell.
-    fn start_under(&self, before: &str, arguments: &[&str]) -> Process {
+    pub(crate) fn start_under(&self, before: &str, arguments: &[&str]) -> Process {
         let of_program = self.subject.command();
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &format!("{before}\nexec \"$0\" \"$@\"")]).arg(&self.subject.program);
@@ -107,7 +107,7 @@ impl Site {
     }
 
     /// The answer of the stats socket, once it is there.
-    fn ask(&self, command: &str) -> String {
+    pub(crate) fn ask(&self, command: &str) -> String {
         let end = Instant::now() + PATIENCE;
         let mut stream = loop {
             match UnixStream::connect(self.stats()) {
@@ -126,15 +126,15 @@ impl Site {
     }
 
     /// `Key: value` lines of an answer.
-    fn fields(&self, command: &str, separator: &str) -> BTreeMap<String, String> {
+    pub(crate) fn fields(&self, command: &str, separator: &str) -> BTreeMap<String, String> {
         let text = self.ask(command);
         let pairs = text.lines().filter_map(|line| line.split_once(separator));
         pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
 }
 
-struct Process {
-    child: Child,
+pub(crate) struct Process {
+    pub(crate) child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
     name: &'static str,
@@ -227,7 +227,28 @@ const LIMITS: &[Limits] = &[
         told: [100, 230, 230, 0, 0],
     },
     Limits { global: "", ulimit: "1024", arguments: &["-m", "10"], told: [280, 588, 588, 0, 10] },
+    Limits { global: SPLICES, ulimit: "1024", arguments: &[], told: [398, 1022, 1022, 99, 0] },
+    Limits {
+        global: " maxconn 3\nbackend x\n option splice-auto",
+        ulimit: "1024",
+        arguments: &[],
+        told: [3, 40, 40, 3, 0],
+    },
+    Limits {
+        global: " maxconn 50\n nosplice\nbackend x\n option splice-response",
+        ulimit: "1024",
+        arguments: &["-dS"],
+        told: [50, 152, 152, 12, 0],
+    },
+    Limits {
+        global: " maxconn 50\n maxpipes 7\nbackend x\n option splice-request",
+        ulimit: "1024",
+        arguments: &[],
+        told: [50, 142, 142, 7, 0],
+    },
 ];
+
+const SPLICES: &str = "backend x\n option splice-auto";
 
 #[test]
 fn limits_are_derived_alike() {

@@ -97,6 +97,8 @@ pub(crate) fn info(scope: &Scope) -> Info {
     info.set("Maxconn", u32(shared.maxconn()));
     info.set("Hard_maxconn", u32(own.hard_maxconn));
     info.set("Maxpipes", u32(own.maxpipes));
+    info.set("PipesUsed", u32(pipes(&shared.pipes.used)));
+    info.set("PipesFree", u32(pipes(&shared.pipes.free)));
     info.set("Memmax_MB", u32(own.memory_mb));
     info.set("Memmax_bytes", Value::U64(own.memory_mb << 20));
     info.set("CurrConns", u32(shared.connections()));
@@ -125,7 +127,7 @@ pub(crate) fn info(scope: &Scope) -> Info {
         .map(|f| f.counters.total(Stat::BytesOut))
         .sum();
     info.set("TotalBytesOut", Value::U64(out));
-    info.set("TotalSplicedBytesOut", Value::U64(0));
+    info.set("TotalSplicedBytesOut", Value::U64(counter(&shared.spliced_bytes)));
     let load = {
         let mut load = own.load.lock().unwrap_or_else(PoisonError::into_inner);
         load.sample(
@@ -151,6 +153,10 @@ pub(crate) fn info(scope: &Scope) -> Info {
     info.set("CurrStreams", Value::U64(streams));
     info.set("CumStreams", Value::U64(u64::from(shared.streams_numbered())));
     info
+}
+
+fn pipes(count: &std::sync::atomic::AtomicU32) -> u64 {
+    u64::from(count.load(std::sync::atomic::Ordering::Relaxed))
 }
 
 fn counter(value: &std::sync::atomic::AtomicU64) -> u64 {

@@ -1,7 +1,8 @@
 //! What the sections say, as written: settings with where they came from. `resolve` makes the runtime configuration of it.
 
 use crate::runtime::{
-    Cookie, ForwardFor, Level, LogTarget, Mode, ProxyV2, RestrictNames, RetryOn, Reuse, SeverityOutput,
+    Cookie, ForwardFor, Level, LogTarget, Mode, MultiQueue, ProxyV2, RestrictNames, RetryOn, Reuse,
+    SeverityOutput,
 };
 use crate::section::threads::CpuMap;
 use crate::setting::{SectionNumber, Setting};
@@ -81,6 +82,13 @@ pub(crate) struct GlobalDecl {
     /// `setcap`: the kernel's numbers.
     pub(crate) capabilities: Vec<u8>,
     pub(crate) maxpipes: Setting<Option<i64>>,
+    pub(crate) no_splice: Setting<bool>,
+    pub(crate) pipe_size: Setting<Option<i64>>,
+    pub(crate) no_zero_copy: Setting<bool>,
+    pub(crate) no_zero_copy_tcp: Setting<bool>,
+    pub(crate) no_zero_copy_h1_receive: Setting<bool>,
+    pub(crate) no_zero_copy_h1_send: Setting<bool>,
+    pub(crate) multi_queue: MultiQueue,
     pub(crate) maxconn: Setting<Option<i64>>,
     pub(crate) maxconnrate: Setting<Option<i64>>,
     pub(crate) maxsessrate: Setting<Option<i64>>,

@@ -74,8 +74,16 @@ pub struct Global {
     pub setuid_wanted: bool,
     /// `setcap`: the kernel's numbers of capabilities that are kept.
     pub capabilities: Vec<u8>,
-    /// `maxpipes`
-    pub maxpipes: u32,
+    /// `maxpipes` as written; none means derived from `maxconn` when a proxy splices.
+    pub maxpipes: Option<u32>,
+    /// Whether TCP proxies may splice: `nosplice`, `-dS` and `tune.pt.zero-copy-forwarding` say no.
+    pub splices_tcp: bool,
+    /// Whether HTTP proxies may splice: `nosplice`, `-dS` and `tune.h1.zero-copy-fwd-*` say no.
+    pub splices_http: bool,
+    /// `tune.pipesize`, bytes; none is the system's own.
+    pub pipe_size: Option<u32>,
+    /// `tune.listener.multi-queue`
+    pub multi_queue: MultiQueue,
     /// `maxconn` as written; none means derived from the descriptor limit.
     pub maxconn: Option<u32>,
     /// `maxconnrate`; 0 is none.
@@ -138,6 +146,18 @@ pub struct Global {
     pub cookie_len: usize,
     /// `quiet`, `zero-warning` and the like are handled by the binary before this exists.
     pub config_files: Vec<String>,
+}
+
+/// `tune.listener.multi-queue`: which thread gets an accepted connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MultiQueue {
+    /// The one with the fewest connections, of a sample.
+    #[default]
+    On,
+    /// Each in turn.
+    Fair,
+    /// The one that accepted it.
+    Off,
 }
 
 /// `mode`
@@ -447,9 +467,11 @@ pub struct Options {
     pub contstats: bool,
     /// `option independent-streams`
     pub independent_streams: bool,
-    /// `option splice-request` or `splice-auto`
+    /// `option splice-auto`
+    pub splice_auto: bool,
+    /// `option splice-request`
     pub splice_request: bool,
-    /// `option splice-response` or `splice-auto`
+    /// `option splice-response`
     pub splice_response: bool,
     /// `option socket-stats`
     pub socket_stats: bool,

@@ -116,6 +116,27 @@ impl Decoder {
         }
     }
 
+    /// Payload bytes that may come next without a byte of framing before them: the rest of the length or of the chunk, any number
+    /// until the connection closes; 0 where framing comes next.
+    #[must_use]
+    pub fn run(&self) -> u64 {
+        match self.state {
+            State::Length(rest) | State::Data(rest) => rest,
+            State::UntilClose => u64::MAX,
+            _ => 0,
+        }
+    }
+
+    /// Takes payload that the caller moved on unseen: `n` bytes of the [`Decoder::run`], at most all of them.
+    pub fn pass(&mut self, n: u64) {
+        let after = match self.state {
+            State::Length(rest) => (rest <= n, State::Done, State::Length(rest.saturating_sub(n))),
+            State::Data(rest) => (rest <= n, State::DataCr, State::Data(rest.saturating_sub(n))),
+            state => (false, state, state),
+        };
+        self.state = if after.0 { after.1 } else { after.2 };
+    }
+
     /// Takes bytes that followed what was taken before. The caller drops `skip` and consumes `data` before the next call.
     ///
     /// # Errors
@@ -279,11 +300,11 @@ fn take(rest: &mut u64, available: usize) -> usize {
 }
 
 /// Appends a chunk's size line: upper-case hexadecimal without padding, CRLF.
-pub fn write_chunk_size(size: usize, out: &mut Vec<u8>) {
-    let digits = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1);
+pub fn write_chunk_size(size: u64, out: &mut Vec<u8>) {
+    let digits = (u64::BITS - size.leading_zeros()).div_ceil(4).max(1);
     for digit in (0..digits).rev() {
         let nibble = (size >> (4 * digit)) & 0xf;
-        out.push(b"0123456789ABCDEF"[nibble]);
+        out.push(b"0123456789ABCDEF"[nibble as usize]);
     }
     out.extend_from_slice(b"\r\n");
 }

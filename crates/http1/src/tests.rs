@@ -503,7 +503,7 @@ proptest! {
     fn chunked_round_trip(body in proptest::collection::vec(any::<u8>(), 0..600), cut in 1usize..97, sizes in proptest::collection::vec(1usize..50, 1..8)) {
         let mut wire = Vec::new();
         for part in body.chunks(cut) {
-            write_chunk_size(part.len(), &mut wire);
+            write_chunk_size(part.len() as u64, &mut wire);
             wire.extend_from_slice(part);
             wire.extend_from_slice(b"\r\n");
         }

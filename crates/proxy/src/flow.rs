@@ -1,15 +1,19 @@
 //! One direction of a message's body: bytes of one side are decoded, framed anew, and written to the other side.
 //!
 //! Everything that is ready goes out in one gathered write: the head (or the chunk's size line), the payload in place in the buffer
-//! it was received in, and what follows it. Without chunks nothing is copied. The flow reads into the room behind what is not
-//! written yet, so a slow writer stops the reading side when the buffer is full.
+//! it was received in, and what follows it. Without chunks nothing is copied. A slow writer stops the reading
+//! side: nothing is read before what was read is written.
+//!
+//! With [`Flow::set_splice`] long runs of payload bypass the buffer: once everything else is written they go through a pipe. A chunk
+//! that is spliced is announced whole, so that its pieces need no framing of their own.
 
 use crate::buffer::Buffer;
+use crate::splice::Splice;
 use crate::transport::Transport;
 use http1::{BodyError, CaseMap, Decoder, Framing, Piece, write_chunk_size};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// Most slices of one write: prefix, payload, suffix.
 const PARTS: usize = 3;
@@ -65,6 +69,10 @@ pub(crate) struct Flow {
     prefix_at: usize,
     /// Bytes after the payload in flight.
     suffix: &'static [u8],
+    /// Bytes of a chunk whose size line was written and that are neither in flight nor in the pipe yet.
+    owed: u64,
+    /// How payload bypasses the buffer; none when it does not.
+    splice: Option<Splice>,
     /// Trailers, ready to be sent.
     trailers: Vec<u8>,
     /// How the names of trailers are spelled.
@@ -105,6 +113,8 @@ impl Flow {
             prefix: head,
             prefix_at: 0,
             suffix: b"",
+            owed: 0,
+            splice: None,
             trailers: Vec::new(),
             spelling: None,
             ended: decoder.is_done(),
@@ -134,6 +144,8 @@ impl Flow {
         self.prefix.clear();
         self.prefix_at = 0;
         self.suffix = b"";
+        self.owed = 0;
+        self.splice = None;
         self.ended = self.decoder.is_done();
     }
 
@@ -156,6 +168,11 @@ impl Flow {
         self.chunked = chunked;
     }
 
+    /// From here on long runs of payload may go through a pipe.
+    pub(crate) fn set_splice(&mut self, splice: Option<Splice>) {
+        self.splice = splice;
+    }
+
     /// The sink's sending direction ends with the body: the kernel may send the last bytes together with the end.
     pub(crate) fn set_last(&mut self, last: bool) {
         self.last = last;
@@ -171,6 +188,7 @@ impl Flow {
     pub(crate) fn become_tunnel(&mut self) {
         self.decoder = Decoder::new(Framing::UntilClose);
         self.chunked = false;
+        self.owed = 0;
         self.ended = false;
         self.last = false;
     }
@@ -192,7 +210,15 @@ impl Flow {
 
     /// Whether any byte of the head or body still waits to be written.
     fn has_output(&self) -> bool {
-        self.prefix_at < self.prefix.len() || self.in_flight > 0 || !self.suffix.is_empty()
+        self.prefix_at < self.prefix.len()
+            || self.in_flight > 0
+            || !self.suffix.is_empty()
+            || self.piped() > 0
+    }
+
+    /// Payload in the pipe.
+    fn piped(&self) -> usize {
+        self.splice.as_ref().map_or(0, Splice::held)
     }
 
     /// What the last poll waited for.
@@ -235,7 +261,7 @@ impl Flow {
         let payload = self.pending_payload();
         if self.chunked {
             if !payload.is_empty() {
-                write_chunk_size(payload.len(), &mut framed);
+                write_chunk_size(payload.len() as u64, &mut framed);
                 framed.extend_from_slice(payload);
                 framed.extend_from_slice(b"\r\n");
             }
@@ -316,6 +342,10 @@ impl Flow {
         if self.in_flight > 0 || !self.suffix.is_empty() || self.ended {
             return;
         }
+        // What is in the pipe comes before anything that would be framed now.
+        if self.piped() > 0 && (self.chunked || self.payload > 0) {
+            return;
+        }
         if self.prefix_at >= self.prefix.len() {
             self.prefix.clear();
             self.prefix_at = 0;
@@ -324,13 +354,24 @@ impl Flow {
         if self.discard {
             self.ended = end;
         } else if self.payload > 0 {
-            self.in_flight = self.payload;
-            let trailers = end && !self.trailers.is_empty();
+            // What is missing of a chunk that was announced whole comes first.
+            let announced = self.owed > 0;
+            let most = if announced { usize::try_from(self.owed).unwrap_or(usize::MAX) } else { usize::MAX };
+            self.in_flight = self.payload.min(most);
+            let last = end && self.trailers.is_empty() && self.in_flight == self.payload;
             if self.chunked {
-                write_chunk_size(self.payload, &mut self.prefix);
-                self.suffix = if end && !trailers { b"\r\n0\r\n\r\n" } else { b"\r\n" };
+                if announced {
+                    self.owed -= self.in_flight as u64;
+                } else {
+                    write_chunk_size(self.in_flight as u64, &mut self.prefix);
+                }
+                self.suffix = match (self.owed > 0, last) {
+                    (true, _) => b"",
+                    (false, true) => b"\r\n0\r\n\r\n",
+                    (false, false) => b"\r\n",
+                };
             }
-            self.ended = end && !trailers;
+            self.ended = last;
             self.join_small();
         } else if end {
             if self.chunked {
@@ -362,6 +403,10 @@ impl Flow {
             self.encode();
             if !self.has_output() {
                 return Poll::Ready(Ok(()));
+            }
+            if self.prefix_at >= self.prefix.len() && self.piped() > 0 {
+                ready!(self.poll_drain(cx, sink))?;
+                continue;
             }
             let body = self.buffer.as_ref().and_then(|b| b.data().get(..self.in_flight)).unwrap_or_default();
             let prefix = self.prefix.get(self.prefix_at..).unwrap_or_default();
@@ -399,10 +444,81 @@ impl Flow {
         }
     }
 
+    /// Writes what the pipe holds, once.
+    fn poll_drain(&mut self, cx: &mut Context<'_>, sink: &mut Transport) -> Poll<io::Result<()>> {
+        let last = self.last && self.ended;
+        let Some(splice) = &mut self.splice else { return Poll::Ready(Ok(())) };
+        let drained = splice.poll_drain(cx, sink, last);
+        self.waits.write |= drained.is_pending();
+        if ready!(drained)? == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
+        if self.piped() == 0 && self.chunked && self.owed == 0 {
+            self.prefix.clear();
+            self.prefix_at = 0;
+            self.prefix.extend_from_slice(b"\r\n");
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether the next payload is to bypass the buffer. Nothing else may wait to be written or decoded.
+    fn wants_splice(&self) -> bool {
+        let Some(splice) = &self.splice else { return false };
+        splice.wants(self.decoder.run())
+            && !self.discard
+            && !self.has_output()
+            && self.buffer.as_ref().is_none_or(Buffer::is_empty)
+    }
+
+    /// Fills the pipe; false at the end of the stream. None when there is no pipe, or the source cannot be spliced.
+    fn poll_splice(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut Transport,
+        now_ms: u64,
+    ) -> Option<Poll<io::Result<bool>>> {
+        let run = self.decoder.run();
+        let filled = self.splice.as_mut()?.poll_fill(cx, source, run)?;
+        if let Poll::Ready(Ok(n)) = filled {
+            let n = n as u64;
+            self.read_at = now_ms;
+            self.payload_total += n;
+            self.decoder.pass(n);
+            if self.chunked && n > 0 {
+                if self.owed == 0 {
+                    self.prefix.clear();
+                    self.prefix_at = 0;
+                    write_chunk_size(run, &mut self.prefix);
+                    self.owed = run;
+                }
+                self.owed -= n;
+            }
+        }
+        self.waits.read |= filled.is_pending();
+        Some(filled.map_ok(|n| n > 0))
+    }
+
     /// Moves bytes until nothing more can be done now. A failure of the source is told after what came before it was written.
     ///
     /// The caller compares [`Flow::waits`] and the activity times with its timeouts when this is pending.
     pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        source: &mut Transport,
+        sink: &mut Transport,
+        now_ms: u64,
+    ) -> Poll<FlowEvent> {
+        let polled = self.poll_moves(cx, source, sink, now_ms);
+        if let Some(splice) = &mut self.splice {
+            splice.rest();
+        }
+        if let (Poll::Ready(_), Some(buffer)) = (&polled, &mut self.buffer) {
+            buffer.wait_empty();
+        }
+        polled
+    }
+
+    fn poll_moves(
         &mut self,
         cx: &mut Context<'_>,
         source: &mut Transport,
@@ -430,12 +546,19 @@ impl Flow {
                         return Poll::Ready(failure);
                     }
                 }
-                Poll::Pending => {}
+                // A slow sink stops the source: what the kernel holds for it need not be held here, too.
+                Poll::Pending => {
+                    if let Some(buffer) = &mut self.buffer {
+                        buffer.wait_full();
+                    }
+                    return Poll::Pending;
+                }
             }
             if self.decoder.is_done() || self.failure.is_some() {
                 return Poll::Pending;
             }
-            match self.poll_fill(cx, source, now_ms) {
+            let spliced = if self.wants_splice() { self.poll_splice(cx, source, now_ms) } else { None };
+            match spliced.unwrap_or_else(|| self.poll_fill(cx, source, now_ms)) {
                 Poll::Ready(Ok(true)) => {}
                 Poll::Ready(Ok(false)) => {
                     if !self.decoder.end_of_stream() {
@@ -498,7 +621,7 @@ impl Flow {
     }
 
     fn output_left(&self) -> usize {
-        self.prefix.len() - self.prefix_at + self.in_flight + self.suffix.len() + self.payload
+        self.prefix.len() - self.prefix_at + self.in_flight + self.suffix.len() + self.payload + self.piped()
     }
 
     /// One read; false at the end of the stream, pending also when there is no room.
@@ -513,13 +636,18 @@ impl Flow {
         if buffer.room().is_empty() {
             return Poll::Pending;
         }
+        let room = buffer.room().len();
         match source.poll_read(cx, buffer) {
             Poll::Ready(Ok(n)) => {
+                if let Some(splice) = &mut self.splice {
+                    splice.has_received(n, room / 2);
+                }
                 self.read_at = now_ms;
                 Poll::Ready(Ok(n > 0))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
+                buffer.wait_empty();
                 self.waits.read = true;
                 Poll::Pending
             }

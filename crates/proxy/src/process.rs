@@ -1,5 +1,6 @@
 //! What all threads of the process share beside the world: connection counts, the stopping flag, stream numbers, error captures.
 
+use crate::pipes::PipeCounts;
 use crate::state::World;
 use crate::streams::ErrorCapture;
 use sample::Value;
@@ -33,6 +34,12 @@ pub struct Process {
     pub panics: AtomicU64,
     stopping: AtomicBool,
     stop_announced: AtomicBool,
+    /// Most pipes of the process (`Maxpipes`).
+    pub maxpipes: u32,
+    /// The pipes that there are.
+    pub pipes: PipeCounts,
+    /// Bytes that were sent by way of a pipe (`TotalSplicedBytesOut`).
+    pub spliced_bytes: AtomicU64,
     stream_number: AtomicU32,
     /// Woken when a connection ends while listeners wait for one to end.
     pub(crate) freed: Notify,
@@ -50,7 +57,7 @@ struct Captures {
 }
 
 impl Process {
-    pub(crate) fn new(world: Arc<World>, maxconn: u64) -> Self {
+    pub(crate) fn new(world: Arc<World>, maxconn: u64, maxpipes: u32) -> Self {
         Self {
             world,
             maxconn: AtomicU64::new(maxconn.max(1)),
@@ -67,6 +74,9 @@ impl Process {
             stream_number: AtomicU32::new(0),
             freed: Notify::new(),
             waiting_for_free: AtomicBool::new(false),
+            maxpipes,
+            pipes: PipeCounts::default(),
+            spliced_bytes: AtomicU64::new(0),
             captures: Mutex::default(),
             variables: RwLock::default(),
         }

@@ -8,6 +8,7 @@ use std::io::{self, IoSlice, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll, ready};
+use sys::pipe::Pipe;
 use sys::watched::WatchedStream;
 
 /// See the module.
@@ -52,15 +53,37 @@ impl Socket {
 
     /// Reads what there is. A read that does not fill the room clears the readiness: the kernel announces what comes after it.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
+        let most = room.len();
+        self.poll_receive(cx, |mut stream| stream.read(room), |n| (1..most).contains(&n))
+    }
+
+    /// Moves what there is into an empty pipe, `most` bytes at most.
+    pub(crate) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &Pipe,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        // How much fits in depends on how it arrived: a short move does not mean that there is nothing more.
+        self.poll_receive(cx, |stream| pipe.fill(stream.as_fd(), most), |_| false)
+    }
+
+    /// `receive` until it need not wait. `drained` tells of its result whether the kernel has nothing more.
+    fn poll_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut receive: impl FnMut(&TcpStream) -> io::Result<usize>,
+        drained: impl Fn(usize) -> bool,
+    ) -> Poll<io::Result<usize>> {
         if std::mem::take(&mut self.eager)
-            && let Some(read) = unless_blocked(self.io.stream().read(room))
+            && let Some(read) = unless_blocked(receive(self.io.stream()))
         {
             return Poll::Ready(read);
         }
         loop {
-            let (mut guard, mut stream) = ready!(self.io.poll_read_ready(cx))?;
-            let read = unless_blocked(stream.read(room));
-            if read.as_ref().is_none_or(|read| matches!(read, Ok(n) if (1..room.len()).contains(n))) {
+            let (mut guard, stream) = ready!(self.io.poll_read_ready(cx))?;
+            let read = unless_blocked(receive(stream));
+            if read.as_ref().is_none_or(|read| matches!(read, Ok(n) if drained(*n))) {
                 guard.clear_ready();
             }
             if let Some(read) = read {
@@ -76,18 +99,38 @@ impl Socket {
         parts: &[IoSlice<'_>],
         last: bool,
     ) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, last, |stream| send(stream, parts, last))
+    }
+
+    /// Writes what a pipe holds, `held` bytes. `last` as above.
+    pub(crate) fn poll_drain(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &Pipe,
+        held: usize,
+        last: bool,
+    ) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, last, |stream| pipe.drain(stream.as_fd(), held, last))
+    }
+
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        last: bool,
+        mut send: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
         if last {
             self.held.set(true);
         }
         if !self.blocked {
-            if let Some(written) = unless_blocked(send(self.io.stream(), parts, last)) {
+            if let Some(written) = unless_blocked(send(self.io.stream())) {
                 return Poll::Ready(written);
             }
             self.blocked = true;
         }
         loop {
             let (mut guard, stream) = ready!(self.io.poll_write_ready(cx))?;
-            if let Some(written) = unless_blocked(send(stream, parts, last)) {
+            if let Some(written) = unless_blocked(send(stream)) {
                 self.blocked = false;
                 return Poll::Ready(written);
             }

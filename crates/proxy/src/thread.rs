@@ -3,6 +3,7 @@
 use crate::buffer;
 use crate::environment::Env;
 use crate::front::Gate;
+use crate::pipes::Pipes;
 use crate::pool::Pool;
 use crate::process::Process;
 use crate::service::StatsService;
@@ -56,6 +57,7 @@ pub(crate) struct Thread {
     pub(crate) control: Control,
     pub(crate) timers: Timers,
     pub(crate) pool: Pool,
+    pub(crate) pipes: Rc<Pipes>,
     pub(crate) streams: Streams,
     pub(crate) stats: Option<Arc<dyn StatsService>>,
     pub(crate) env: Env,
@@ -83,6 +85,7 @@ impl Thread {
             index,
             timers: Timers::default(),
             pool: Pool::new(&world, index),
+            pipes: Rc::new(Pipes::new(&process)),
             streams: Streams::new(index),
             stats,
             env: Env::new(Arc::clone(&process), index),

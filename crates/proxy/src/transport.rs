@@ -6,7 +6,8 @@ use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use sys::pipe::Pipe;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::UnixStream;
 
 /// A connected stream socket.
@@ -46,6 +47,45 @@ impl Transport {
             (Self::Tcp(io), _) => io.poll_write(cx, parts, last),
             (Self::Unix(io), [one]) => Pin::new(io).poll_write(cx, one),
             (Self::Unix(io), _) => Pin::new(io).poll_write_vectored(cx, parts),
+        }
+    }
+
+    /// Moves what there is into an empty pipe, `most` bytes at most. `Ok(0)` is the peer's end of stream.
+    pub(crate) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &Pipe,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(io) => io.poll_fill(cx, pipe, most),
+            Self::Unix(io) => loop {
+                ready!(io.poll_read_ready(cx))?;
+                match io.try_io(Interest::READABLE, || pipe.fill(io.as_fd(), most)) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    filled => return Poll::Ready(filled),
+                }
+            },
+        }
+    }
+
+    /// Writes what a pipe holds, `held` bytes. `last` as in [`Transport::poll_write`].
+    pub(crate) fn poll_drain(
+        &mut self,
+        cx: &mut Context<'_>,
+        pipe: &Pipe,
+        held: usize,
+        last: bool,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(io) => io.poll_drain(cx, pipe, held, last),
+            Self::Unix(io) => loop {
+                ready!(io.poll_write_ready(cx))?;
+                match io.try_io(Interest::WRITABLE, || pipe.drain(io.as_fd(), held, false)) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    drained => return Poll::Ready(drained),
+                }
+            },
         }
     }
 

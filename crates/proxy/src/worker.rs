@@ -33,6 +33,7 @@ pub struct Worker {
     loggers: Arc<dyn TrafficLog>,
     maxconn: u64,
     stats: Option<Arc<dyn StatsService>>,
+    maxpipes: u32,
     tasks: Vec<LocalTask>,
     wiring: Option<Wiring>,
 }
@@ -63,7 +64,14 @@ impl Worker {
         loggers: Arc<dyn TrafficLog>,
         maxconn: u64,
     ) -> Self {
-        Self { world, listeners, loggers, maxconn, stats: None, tasks: Vec::new(), wiring: None }
+        Self { world, listeners, loggers, maxconn, maxpipes: 0, stats: None, tasks: Vec::new(), wiring: None }
+    }
+
+    /// Most pipes to splice through; none without this.
+    #[must_use]
+    pub fn maxpipes(mut self, maxpipes: u32) -> Self {
+        self.maxpipes = maxpipes;
+        self
     }
 
     /// Who answers requests for `stats uri`.
@@ -93,7 +101,7 @@ impl Worker {
     /// # Errors
     /// When a thread or its runtime cannot be made.
     pub fn start(self) -> io::Result<Running> {
-        let process = Arc::new(Process::new(Arc::clone(&self.world), self.maxconn));
+        let process = Arc::new(Process::new(Arc::clone(&self.world), self.maxconn, self.maxpipes));
         let count = self.world.threads;
         let mut senders = Vec::with_capacity(count);
         let mut receivers = Vec::with_capacity(count);

@@ -14,6 +14,7 @@ pub mod namespace;
 pub mod notify;
 pub mod password;
 pub mod pid_file;
+pub mod pipe;
 pub mod privileges;
 pub mod process;
 pub mod realtime;

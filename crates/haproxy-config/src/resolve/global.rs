@@ -128,6 +128,7 @@ pub(super) fn build(
     let bufsize = number(*decl.bufsize, BUFSIZE);
     // HAPROXY: half of a buffer at most is kept for rewriting.
     let maxrewrite = number(*decl.maxrewrite, MAXREWRITE).min(bufsize / 2);
+    let no_splice = *decl.no_splice || *decl.no_zero_copy;
     Global {
         daemon: *decl.daemon,
         master_worker: *decl.master_worker,
@@ -146,7 +147,11 @@ pub(super) fn build(
         fork_wanted: *decl.fork_wanted,
         setuid_wanted: *decl.setuid_wanted,
         capabilities: std::mem::take(&mut decl.capabilities),
-        maxpipes: positive(*decl.maxpipes).unwrap_or(0),
+        maxpipes: positive(*decl.maxpipes).filter(|&n| n > 0),
+        splices_tcp: !no_splice && !*decl.no_zero_copy_tcp,
+        splices_http: !no_splice && !*decl.no_zero_copy_h1_receive && !*decl.no_zero_copy_h1_send,
+        pipe_size: positive(*decl.pipe_size).filter(|&n| n > 0),
+        multi_queue: decl.multi_queue,
         maxconn: positive(*decl.maxconn),
         maxconnrate: rate(*decl.maxconnrate),
         maxsessrate: rate(*decl.maxsessrate),

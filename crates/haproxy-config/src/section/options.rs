@@ -277,9 +277,9 @@ pub(crate) const KEYWORDS: &[Row<ProxyDecl>] = &[
         "Leaves the cookie's server when it fails.",
     ),
     flag!("option socket-stats", FRONT, Since(1, 4), socket_stats, "Statistics for each listener."),
-    row("option splice-auto", ALL, Since(1, 3), "", Set::Tuning(0), "Splices where it pays."),
-    row("option splice-request", ALL, Since(1, 3), "", Set::Tuning(0), "Splices requests."),
-    row("option splice-response", ALL, Since(1, 3), "", Set::Tuning(0), "Splices responses."),
+    flag!("option splice-auto", ALL, Since(1, 3), splice_auto, "Splices where it pays."),
+    flag!("option splice-request", ALL, Since(1, 3), splice_request, "Splices requests."),
+    flag!("option splice-response", ALL, Since(1, 3), splice_response, "Splices responses."),
     flag!("option srvtcpka", BACK, Since(1, 3), srvtcpka, "TCP keep-alive towards servers."),
     row(
         "option tcp-smart-accept",

@@ -204,7 +204,14 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
     row("nbthread", G, Since(1, 8), "<number>", Set::Custom(nbthread), "Number of worker threads."),
     row("no-memory-trimming", G, Since(2, 6), "", Set::Tuning(0), "Memory trimming of the reference."),
     row("noreuseport", G, Since(1, 6), "", Set::Flag(|g| &mut g.no_reuse_port), "No SO_REUSEPORT."),
-    row("nosplice", G, Since(1, 3), "", Set::Tuning(0), "No splicing; there is none."),
+    row(
+        "nosplice",
+        G,
+        Since(1, 3),
+        "",
+        Set::Flag(|g| &mut g.no_splice),
+        "No splicing, whatever the options say.",
+    ),
     row("numa-cpu-mapping", G, Since(2, 4), "", Set::Tuning(0), "NUMA placement of the reference."),
     row("prealloc-fd", G, Since(2, 7), "", Set::Tuning(0), "Early growth of the descriptor table."),
     row(

@@ -4,6 +4,7 @@
 use crate::cx::{Cx, Line, Outcome, Refusal};
 use crate::declared::GlobalDecl;
 use crate::registry::{Row, Sections, Set, Since, row};
+use crate::runtime::MultiQueue;
 use crate::setting::Setting;
 use crate::threads::Shards;
 use units::{lenient_int, parse_size};
@@ -67,16 +68,49 @@ fn default_shards(global: &mut GlobalDecl, line: &Line<'_>, _: &mut Cx<'_>) -> O
     Ok(())
 }
 
-fn multi_queue(_: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+fn multi_queue(global: &mut GlobalDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
     line.at_most(1)?;
-    let text = line.arg(0);
-    if !["on", "fair", "off"].contains(&text.as_str()) {
-        return Err(Refusal::fatal(format!(
-            "'tune.listener.multi-queue' expects either 'on', 'fair', or 'off' but got '{text}'."
-        )));
-    }
-    // The thread that accepts a connection keeps it here.
-    cx.notice(line.span, "'tune.listener.multi-queue' is accepted but has no effect in haproxy-rs.");
+    global.multi_queue = match line.arg(0).as_str() {
+        "on" => MultiQueue::On,
+        "fair" => MultiQueue::Fair,
+        "off" => MultiQueue::Off,
+        other => {
+            return Err(Refusal::fatal(format!(
+                "'tune.listener.multi-queue' expects either 'on', 'fair', or 'off' but got '{other}'."
+            )));
+        }
+    };
+    Ok(())
+}
+
+fn pipe_size(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    let text = value(line)?;
+    // HAPROXY: a suffix is not read.
+    global.pipe_size.set(Some(lenient_int(&text)), line.span, cx.section);
+    Ok(())
+}
+
+fn zero_copy_tcp(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    switched_off(line, cx, &mut global.no_zero_copy_tcp)
+}
+
+fn zero_copy_h1_receive(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    switched_off(line, cx, &mut global.no_zero_copy_h1_receive)
+}
+
+fn zero_copy_h1_send(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    switched_off(line, cx, &mut global.no_zero_copy_h1_send)
+}
+
+/// `on` or `off`, of which the second is remembered.
+fn switched_off(line: &Line<'_>, cx: &Cx<'_>, off: &mut Setting<bool>) -> Outcome {
+    line.at_most(1)?;
+    let value = match line.arg(0).as_str() {
+        "on" => false,
+        "off" => true,
+        _ => return Err(Refusal::fatal(format!("'{}' expects 'on' or 'off'.", line.name()))),
+    };
+    off.set(value, line.span, cx.section);
     Ok(())
 }
 
@@ -129,24 +163,24 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         G,
         Since(3, 0),
         "",
-        Set::Tuning(0),
-        "Copies inside of the reference.",
+        Set::Flag(|g| &mut g.no_zero_copy),
+        "No splicing, whatever the options say.",
     ),
     row(
         "tune.h1.zero-copy-fwd-recv",
         G,
         Since(2, 9),
         "{ on | off }",
-        Set::Tuning(1),
-        "Copies inside of the reference.",
+        Set::Custom(zero_copy_h1_receive),
+        "Off: HTTP proxies do not splice.",
     ),
     row(
         "tune.h1.zero-copy-fwd-send",
         G,
         Since(2, 9),
         "{ on | off }",
-        Set::Tuning(1),
-        "Copies inside of the reference.",
+        Set::Custom(zero_copy_h1_send),
+        "Off: HTTP proxies do not splice.",
     ),
     row(
         "tune.http.cookielen",
@@ -187,7 +221,7 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         Since(2, 0),
         "{ on | fair | off }",
         Set::Custom(multi_queue),
-        "Who gets an accepted connection in the reference.",
+        "Which thread gets an accepted connection.",
     ),
     row(
         "tune.maxaccept",
@@ -223,7 +257,7 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         Set::Tuning(1),
         "Peers; there are none yet.",
     ),
-    row("tune.pipesize", G, Since(1, 3), "<size>", Set::Tuning(1), "Size of pipes for splicing."),
+    row("tune.pipesize", G, Since(1, 3), "<size>", Set::Custom(pipe_size), "Size of pipes for splicing."),
     row(
         "tune.pool-high-fd-ratio",
         G,
@@ -239,6 +273,14 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         "<number>",
         Set::Tuning(1),
         "Idle connections against descriptors.",
+    ),
+    row(
+        "tune.pt.zero-copy-forwarding",
+        G,
+        Since(2, 9),
+        "{ on | off }",
+        Set::Custom(zero_copy_tcp),
+        "Off: TCP proxies do not splice.",
     ),
     row(
         "tune.recv_enough",

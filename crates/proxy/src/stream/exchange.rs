@@ -2,7 +2,7 @@
 //! both directions at once.
 
 use super::body::poll_ring;
-use super::{Step, Stop, Stream};
+use super::{Side, Step, Stop, Stream};
 use crate::buffer::Buffer;
 use crate::flow::{Flow, FlowEvent, SourceGone};
 use crate::pool::ServerConnection;
@@ -147,6 +147,8 @@ impl Stream<'_> {
             let head = self.response_bytes(true);
             response.rewind(head);
             self.flow.become_tunnel();
+            self.flow.set_splice(self.splice(Side::Request));
+            response.set_splice(self.splice(Side::Response));
             self.close = true;
             self.tunnel(&mut connection.io, response).await?;
             connection.io.clean = true;
@@ -159,6 +161,9 @@ impl Stream<'_> {
         }
         response.set_chunked(self.response.value(b"transfer-encoding").is_some());
         response.set_last(self.close);
+        if !response.is_received() {
+            response.set_splice(self.splice(Side::Response));
+        }
         self.side = ServerSide::Data;
         if self.front.proxy.options.logasap {
             let before = self.log.bytes_out;
@@ -241,6 +246,9 @@ impl Stream<'_> {
         }
         self.keep_or_repeat_body(&mut out);
         self.flow.rewind(out);
+        if !self.flow.is_received() {
+            self.flow.set_splice(self.splice(Side::Request));
+        }
         let now = self.now_ms();
         self.flow.write_at = now;
         self.flow.read_at = self.flow.read_at.max(now);
@@ -323,7 +331,10 @@ impl Stream<'_> {
                         parsed = false;
                     }
                     Poll::Ready(_) => return Poll::Ready(Awaited::ServerGone),
-                    Poll::Pending => break,
+                    Poll::Pending => {
+                        buffer.wait_empty();
+                        break;
+                    }
                 }
             }
             if *sent

@@ -27,10 +27,12 @@ use crate::flow::Flow;
 use crate::front::Front;
 use crate::pool::ServerConnection;
 use crate::session::Session;
+use crate::splice::Splice;
 use crate::state::{BackendState, ServerRef, ServerSlot, ServerState, Stat, Wanted};
 use crate::streams::{StreamInfo, StreamState, Streams};
 use crate::timers::{Alarm, Kill};
 use crate::transport::Transport;
+use haproxy_config::runtime::Options;
 use http1::{Facts, Framing, Head, Version};
 use log_format::LogData;
 use log_format::termination::{Cause, ServerSide};
@@ -73,6 +75,15 @@ pub(crate) enum Persistence {
     Forced,
     /// The cookie is not looked at.
     Ignored,
+}
+
+/// A direction of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    /// From the client to the server.
+    Request,
+    /// From the server to the client.
+    Response,
 }
 
 /// A step on the way.
@@ -295,6 +306,22 @@ impl<'s> Stream<'s> {
     fn independent_sides(&self) -> (bool, bool) {
         let backend = self.backend.as_ref().is_some_and(|b| b.config.options.independent_streams);
         (self.front.proxy.options.independent_streams, backend)
+    }
+
+    /// How a direction splices: what the frontend or the backend says, within what the process allows.
+    fn splice(&self, side: Side) -> Option<Splice> {
+        let thread = &self.front.thread;
+        let global = &thread.world.config.global;
+        let allowed = if self.http { global.splices_http } else { global.splices_tcp };
+        let backend = self.backend.as_ref().map(|backend| &backend.config.options);
+        let says =
+            |option: fn(&Options) -> bool| option(&self.front.proxy.options) || backend.is_some_and(option);
+        let always = match side {
+            Side::Request => says(|options| options.splice_request),
+            Side::Response => says(|options| options.splice_response),
+        };
+        (allowed && (always || says(|options| options.splice_auto)))
+            .then(|| Splice::new(&thread.pipes, !always))
     }
 
     /// Notes who ends the stream, at the phase that the server side is in.

@@ -2,7 +2,7 @@
 
 use super::body::poll_ring;
 use super::rules_on::On;
-use super::{Step, Stop, Stream};
+use super::{Side, Step, Stop, Stream};
 use crate::buffer::Buffer;
 use crate::flow::{Flow, FlowEvent};
 use crate::state::Stat;
@@ -51,6 +51,8 @@ impl Stream<'_> {
         self.flow.write_at = now;
         self.flow.read_at = now;
         let mut response = Flow::new(Framing::UntilClose, Buffer::take_double(), Vec::new(), now);
+        self.flow.set_splice(self.splice(Side::Request));
+        response.set_splice(self.splice(Side::Response));
         if self.inspect_server(&mut connection.io, &mut response).await? {
             self.client.shut_down_write();
             return Ok(());
