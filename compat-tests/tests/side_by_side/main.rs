@@ -6,6 +6,7 @@
 
 mod command_line;
 mod config_check;
+mod handover;
 mod origin;
 mod probes;
 mod processes;

@@ -1,6 +1,7 @@
 //! What every connection of a listener shares on one thread: the frontend's configuration and state, limits, and the gate of its
 //! accept loop.
 
+use crate::handover::Queue;
 use crate::state::{FrontendState, ListenerState, Stat};
 use crate::thread::Thread;
 use haproxy_config::runtime::{Proxy, ProxyIndex};
@@ -25,6 +26,8 @@ pub(crate) struct Front {
     pub(crate) error_prefix: LogFormat,
     /// `accept-proxy`
     pub(crate) accept_proxy: bool,
+    /// How its connections find their threads; none when they stay.
+    pub(crate) queue: Option<Arc<Queue>>,
     /// Limits on request heads.
     pub(crate) limits: Limits,
     /// Lengths of the capture slots; none when nothing is captured.
@@ -62,6 +65,7 @@ impl Front {
             listener_name: listener.config.name.clone().unwrap_or_else(|| Arc::from("")),
             error_prefix: LogFormat::builtin(Builtin::Error),
             accept_proxy: listener.config.accept_proxy,
+            queue: None,
             limits,
             capture_lengths,
             logs_server_source,

@@ -12,6 +12,7 @@ mod environment;
 mod flow;
 mod front;
 mod h1;
+mod handover;
 mod listener;
 pub mod log;
 mod pipes;

@@ -5,7 +5,7 @@
 
 use crate::bind::{BoundListener, Owner, Transport as Kind, receive_connection};
 use crate::front::{Front, Gate, GateState};
-use crate::session;
+use crate::handover::{self, Queue};
 use crate::state::{Rate, Stat};
 use crate::thread::Thread;
 use crate::transport::Transport;
@@ -14,6 +14,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -25,11 +26,15 @@ use tokio::net::{UnixListener, UnixStream};
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Starts the accept loop of a bound socket.
-pub(crate) fn start(thread: &Rc<Thread>, bound: BoundListener) {
+pub(crate) fn start(thread: &Rc<Thread>, bound: BoundListener, queue: Option<Arc<Queue>>) {
     let Owner::Frontend(index, bind) = bound.owner else { return };
     let Some(mut front) = Front::new(thread, index, bind) else { return };
     front.listener_descriptor = bound.socket.as_raw_fd();
+    front.queue = queue;
     let front = Rc::new(front);
+    if let Some(queue) = &front.queue {
+        thread.register_front(queue.id, &front);
+    }
     let socket = match Socket::new(bound, front.proxy.options.clitcpka) {
         Ok(socket) => socket,
         Err(error) => {
@@ -128,6 +133,19 @@ pub(crate) struct Accepted {
     pub(crate) dst: Option<SocketAddr>,
 }
 
+impl Accepted {
+    /// The same, at the event loop of this thread, when another one accepted it.
+    pub(crate) fn at_home(self) -> io::Result<Self> {
+        Ok(match self.io {
+            Transport::Unix(io) => {
+                Self { io: Transport::Unix(UnixStream::from_std(io.into_std()?)?), ..self }
+            }
+            // It is registered when it has to wait for the first time.
+            Transport::Tcp(_) => self,
+        })
+    }
+}
+
 async fn accept(front: Rc<Front>, mut socket: Socket, gate: Rc<Gate>) {
     let batch = front.thread.world.config.global.maxaccept.max(1);
     let mut pauses = gate.pauses();
@@ -168,7 +186,7 @@ async fn accept(front: Rc<Front>, mut socket: Socket, gate: Rc<Gate>) {
             match next {
                 Some(Ok(accepted)) => {
                     crate::clock::refresh();
-                    session::start(&front, accepted);
+                    handover::place(&front, accepted);
                 }
                 Some(Err(error)) if is_connection_error(&error) => {}
                 // The other end of a pair is gone for good.
@@ -235,13 +253,12 @@ async fn wait_for_room(front: &Front, gate: &Gate) {
     }
 }
 
-/// Counts a connection in.
+/// Counts a connection in, but for the thread that gets it.
 pub(crate) fn enter(front: &Front) {
     let now = crate::clock::now_ms();
     let thread = &front.thread;
     thread.process.enter_connection();
     thread.process.connection_rate.hit(now);
-    thread.enter_connection();
     front.count(Stat::Connections, 1);
     if let Some(state) = front.state() {
         state.sessions.enter();

@@ -1,5 +1,6 @@
 //! What all threads of the process share beside the world: connection counts, the stopping flag, stream numbers, error captures.
 
+use crate::handover::Load;
 use crate::pipes::PipeCounts;
 use crate::state::World;
 use crate::streams::ErrorCapture;
@@ -28,18 +29,20 @@ pub struct Process {
     pub connection_rate: crate::state::Rate,
     /// Sessions a second, of all frontends.
     pub session_rate: crate::state::Rate,
+    /// By thread.
+    pub(crate) loads: Box<[Load]>,
     /// Bytes sent to clients and servers.
     pub bytes_out: AtomicU64,
-    /// Panics that ended a connection and nothing else.
-    pub panics: AtomicU64,
-    stopping: AtomicBool,
-    stop_announced: AtomicBool,
     /// Most pipes of the process (`Maxpipes`).
     pub maxpipes: u32,
     /// The pipes that there are.
     pub pipes: PipeCounts,
     /// Bytes that were sent by way of a pipe (`TotalSplicedBytesOut`).
     pub spliced_bytes: AtomicU64,
+    /// Panics that ended a connection and nothing else.
+    pub panics: AtomicU64,
+    stopping: AtomicBool,
+    stop_announced: AtomicBool,
     stream_number: AtomicU32,
     /// Woken when a connection ends while listeners wait for one to end.
     pub(crate) freed: Notify,
@@ -58,8 +61,10 @@ struct Captures {
 
 impl Process {
     pub(crate) fn new(world: Arc<World>, maxconn: u64, maxpipes: u32) -> Self {
+        let loads = (0..world.threads).map(|_| Load::default()).collect();
         Self {
             world,
+            loads,
             maxconn: AtomicU64::new(maxconn.max(1)),
             connections: AtomicU64::new(0),
             cumulated_connections: AtomicU64::new(0),
@@ -68,15 +73,15 @@ impl Process {
             connection_rate: crate::state::Rate::default(),
             session_rate: crate::state::Rate::default(),
             bytes_out: AtomicU64::new(0),
+            maxpipes,
+            pipes: PipeCounts::default(),
+            spliced_bytes: AtomicU64::new(0),
             panics: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             stop_announced: AtomicBool::new(false),
             stream_number: AtomicU32::new(0),
             freed: Notify::new(),
             waiting_for_free: AtomicBool::new(false),
-            maxpipes,
-            pipes: PipeCounts::default(),
-            spliced_bytes: AtomicU64::new(0),
             captures: Mutex::default(),
             variables: RwLock::default(),
         }

@@ -78,9 +78,15 @@ pub(crate) enum After {
     Close,
 }
 
-/// Starts the task of an accepted connection.
+/// Starts the task of a connection that this thread accepted and keeps.
 pub(crate) fn start(front: &Rc<Front>, accepted: Accepted) {
     listener::enter(front);
+    front.thread.enter_connection();
+    begin(front, accepted);
+}
+
+/// Starts the task of a connection that is counted.
+pub(crate) fn begin(front: &Rc<Front>, accepted: Accepted) {
     // Boxed, because a future keeps a copy of what it is given at every level it passes through.
     let session = Box::new(Session {
         front: Rc::clone(front),

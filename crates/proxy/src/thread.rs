@@ -2,11 +2,13 @@
 
 use crate::buffer;
 use crate::environment::Env;
-use crate::front::Gate;
+use crate::front::{Front, Gate};
+use crate::handover::Load;
 use crate::pipes::Pipes;
 use crate::pool::Pool;
 use crate::process::Process;
 use crate::service::StatsService;
+use crate::session;
 use crate::state::World;
 use crate::streams::Streams;
 use crate::timers::{Kill, Timers};
@@ -65,13 +67,13 @@ pub(crate) struct Thread {
     pub(crate) scratch: RefCell<Vec<u8>>,
     /// The accept loops' gates, by frontend.
     gates: RefCell<Vec<(u32, Rc<Gate>)>>,
+    /// The listening sockets that other threads accept on too, by [`crate::handover::Queue`].
+    fronts: RefCell<Vec<(usize, Rc<Front>)>>,
     heads: Shelf<Head>,
     logs: Shelf<LogData>,
     views: Shelf<StreamView>,
     effects: Shelf<Effects>,
     texts: RefCell<Vec<Vec<u8>>>,
-    /// Client connections of this thread.
-    connections: Cell<usize>,
     stopping: Cell<bool>,
     finish: RefCell<Option<Waker>>,
 }
@@ -91,12 +93,12 @@ impl Thread {
             env: Env::new(Arc::clone(&process), index),
             scratch: RefCell::default(),
             gates: RefCell::default(),
+            fronts: RefCell::default(),
             heads: Shelf::default(),
             logs: Shelf::default(),
             views: Shelf::default(),
             effects: Shelf::default(),
             texts: RefCell::default(),
-            connections: Cell::new(0),
             stopping: Cell::new(false),
             finish: RefCell::default(),
             control: control.clone(),
@@ -159,12 +161,24 @@ impl Thread {
         self.gates.borrow_mut().push((frontend, Rc::clone(gate)));
     }
 
+    pub(crate) fn register_front(&self, queue: usize, front: &Rc<Front>) {
+        self.fronts.borrow_mut().push((queue, Rc::clone(front)));
+    }
+
+    fn connections(&self) -> usize {
+        self.process.loads.get(self.index).map_or(0, Load::connections)
+    }
+
     pub(crate) fn enter_connection(&self) {
-        self.connections.set(self.connections.get() + 1);
+        if let Some(load) = self.process.loads.get(self.index) {
+            load.enter();
+        }
     }
 
     pub(crate) fn leave_connection(&self) {
-        self.connections.set(self.connections.get().saturating_sub(1));
+        if let Some(load) = self.process.loads.get(self.index) {
+            load.leave();
+        }
         if self.stopping.get() {
             self.check_finished();
         }
@@ -176,7 +190,8 @@ impl Thread {
     }
 
     fn check_finished(&self) {
-        if self.connections.get() == 0
+        if self.stopping.get()
+            && self.connections() == 0
             && let Some(waker) = self.finish.borrow_mut().take()
         {
             waker.wake();
@@ -186,7 +201,7 @@ impl Thread {
     /// Resolves when a soft stop has begun and the last connection is gone.
     pub(crate) async fn finished(&self) {
         poll_fn(|cx| {
-            if self.stopping.get() && self.connections.get() == 0 {
+            if self.stopping.get() && self.connections() == 0 {
                 return Poll::Ready(());
             }
             *self.finish.borrow_mut() = Some(cx.waker().clone());
@@ -199,6 +214,9 @@ impl Thread {
         match command {
             Command::SoftStop => {
                 self.stopping.set(true);
+                if let Some(load) = self.process.loads.get(self.index) {
+                    load.close();
+                }
                 for (_, gate) in self.gates.borrow().iter() {
                     gate.close();
                 }
@@ -213,6 +231,17 @@ impl Thread {
             Command::KillStream(id, reply) => {
                 let _ = reply.send(self.streams.kill(id, &self.timers));
             }
+            Command::Adopt { queue, accepted } => {
+                let front =
+                    self.fronts.borrow().iter().find(|(id, _)| *id == queue).map(|(_, f)| Rc::clone(f));
+                let Some(front) = front else { return };
+                crate::clock::refresh();
+                match accepted.at_home() {
+                    Ok(accepted) => session::begin(&front, accepted),
+                    Err(_) => crate::listener::leave(&front),
+                }
+            }
+            Command::LookAgain => self.check_finished(),
             Command::HandOver { server, address, first, reply } => {
                 let found = self.world.server(server).and_then(|server| {
                     let backend = self.world.backend(server.at.proxy)?;

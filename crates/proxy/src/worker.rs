@@ -4,7 +4,8 @@
 //! a message to each thread. Checks and the stats socket run as local tasks of thread 0 ([`Worker::on_thread0`]).
 
 use crate::bind::{BoundListener, Owner};
-use crate::listener;
+use crate::handover::Queue;
+use crate::listener::{self, Accepted};
 use crate::pool::Handover;
 use crate::process::Process;
 use crate::service::{StatsService, TrafficLog};
@@ -32,8 +33,8 @@ pub struct Worker {
     listeners: Vec<BoundListener>,
     loggers: Arc<dyn TrafficLog>,
     maxconn: u64,
-    stats: Option<Arc<dyn StatsService>>,
     maxpipes: u32,
+    stats: Option<Arc<dyn StatsService>>,
     tasks: Vec<LocalTask>,
     wiring: Option<Wiring>,
 }
@@ -112,10 +113,19 @@ impl Worker {
         }
         let frontends: Vec<BoundListener> =
             self.listeners.into_iter().filter(|l| matches!(l.owner, Owner::Frontend(..))).collect();
+        let policy = self.world.config.global.multi_queue;
+        let queue = |(id, listener): (usize, &BoundListener)| {
+            let threads = (0..count).filter(|&thread| listener.threads.contains(thread)).collect();
+            Queue::new(id, threads, policy).map(Arc::new)
+        };
+        let queues: Vec<Option<Arc<Queue>>> = frontends.iter().enumerate().map(queue).collect();
+        let share = |(listener, queue): (&BoundListener, &Option<Arc<Queue>>)| {
+            Ok((listener.try_clone()?, queue.clone()))
+        };
         let mut shares = Vec::with_capacity(count);
         for thread in 0..count {
-            let own = frontends.iter().filter(|listener| listener.threads.contains(thread));
-            shares.push(own.map(BoundListener::try_clone).collect::<io::Result<Vec<_>>>()?);
+            let own = frontends.iter().zip(&queues).filter(|(listener, _)| listener.threads.contains(thread));
+            shares.push(own.map(share).collect::<io::Result<Vec<_>>>()?);
         }
         let control = Control {
             process,
@@ -178,6 +188,14 @@ pub(crate) enum Command {
     KillStream(StreamId, oneshot::Sender<bool>),
     /// Tells the streams of the thread.
     Streams(oneshot::Sender<Vec<StreamInfo>>),
+    /// Another thread accepted a connection for this one. It is counted already.
+    Adopt {
+        /// The [`Queue`] of its listening socket.
+        queue: usize,
+        accepted: Accepted,
+    },
+    /// A connection that was on its way here stays elsewhere.
+    LookAgain,
     /// Another thread has no idle connection to a server and asks for one. `first`: for a client's first request.
     HandOver {
         server: ServerRef,
@@ -209,6 +227,21 @@ impl Control {
         for sender in self.senders.iter() {
             // A thread that has ended has nothing left to do.
             let _ = sender.send(command());
+        }
+    }
+
+    /// Gives a thread a connection that is counted as its own.
+    pub(crate) fn hand_over(&self, thread: usize, queue: usize, accepted: Accepted) {
+        if let Some(sender) = self.senders.get(thread) {
+            // It runs as long as it has connections.
+            let _ = sender.send(Command::Adopt { queue, accepted });
+        }
+    }
+
+    /// Lets a thread look whether it has come to its end.
+    pub(crate) fn look_again(&self, thread: usize) {
+        if let Some(sender) = self.senders.get(thread) {
+            let _ = sender.send(Command::LookAgain);
         }
     }
 
@@ -364,7 +397,7 @@ fn owned_by(listener: &BoundListener, frontend: Option<u32>) -> bool {
 
 struct ThreadStart {
     index: usize,
-    listeners: Vec<BoundListener>,
+    listeners: Vec<(BoundListener, Option<Arc<Queue>>)>,
     commands: mpsc::UnboundedReceiver<Command>,
     tasks: Vec<LocalTask>,
     stats: Option<Arc<dyn StatsService>>,
@@ -396,8 +429,8 @@ impl ThreadStart {
         for task in self.tasks {
             task(&self.control);
         }
-        for bound in self.listeners {
-            listener::start(&thread, bound);
+        for (bound, queue) in self.listeners {
+            listener::start(&thread, bound, queue);
         }
         loop {
             tokio::select! {
