@@ -6,7 +6,7 @@ BENCH_SECONDS (3) shorten or lengthen it; BENCH_SUBJECTS (ours,2.6,3.0) leaves s
 (0) is the priority of all that takes part, for a machine that does something else too. The figures
 are written to bench.json in the target folder too.
 
-Beside the scenarios: `idle`, KiB an idle connection; `churn`, CPU time of a connection that comes and
+Beside the scenarios: `idle`, KiB an idle connection; `slow` and `slow-tcp`, KiB a client that does not read; `churn`, CPU time of a connection that comes and
 goes among many; `paced`, how long answers take at a fixed rate, BENCH_RATE (10000) requests a second
 (the load client is `bench-load`).
 """
@@ -26,7 +26,7 @@ import time
 
 from lab import apt, local, poll, reference, report, undo
 
-from .scenarios import CHURN, CHURN_RATE, IDLE, IDLE_CONNECTIONS, KEYS, PACED, SCENARIOS
+from .scenarios import CHURN, CHURN_RATE, IDLE, IDLE_CONNECTIONS, KEYS, PACED, SCENARIOS, SLOW, SLOW_TCP
 
 PROXY_CPU, LOAD_CPU = 0, 1
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -163,6 +163,45 @@ def measure_idle(programs):
     return figures
 
 
+def ask_only(port, path):
+    """A client that asks for a body and reads nothing of it. Its segments are small, and so is what the kernel holds for it."""
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    client.settimeout(5)
+    client.connect(("127.0.0.1", port))
+    client.sendall(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+    return client
+
+
+def measure_slow(programs, scenario):
+    """KiB that a client costs that does not read what it asked for, name -> figure."""
+    many_descriptors()
+    figures = {}
+    for name, program in programs.items():
+        with undo.undoing() as stack:
+            origin = local.Nginx(stack, LOAD_CPU)
+            subject = start(stack, scenario, program, origin)
+            load(subject, scenario._replace(connections=20), 1)
+            before = resident_kib(subject.process.pid)
+            clients = []
+            stack.callback(lambda: [client.close() for client in clients])
+            clients.extend(ask_only(subject.port, scenario.path) for _ in range(scenario.connections))
+            for client in clients:
+                client.recv(1, socket.MSG_PEEK)
+            at_rest(subject.process.pid)
+            figures[name] = (resident_kib(subject.process.pid) - before) / scenario.connections
+    return figures
+
+
+def at_rest(pid):
+    """Waits until a process does nothing for half a second."""
+    used = -1.0
+    while (now := cpu_seconds(pid)) - used > 0.01:
+        used = now
+        time.sleep(0.5)
+
+
 def measure_churn(programs):
     """CPU microseconds of a connection that comes, asks once and goes among many others, name -> figure."""
     many_descriptors()
@@ -243,6 +282,11 @@ def main(wanted):
         record["idle_kib"] = measure_idle(programs)
         for name, kib in record["idle_kib"].items():
             lines.note(f"{IDLE_CONNECTIONS} idle        {name:5} {kib:8.2f} KiB a connection")
+    for scenario in (SLOW, SLOW_TCP):
+        if not wanted or scenario.name in wanted:
+            record[f"{scenario.name}_kib"] = figures = measure_slow(programs, scenario)
+            for name, kib in figures.items():
+                lines.note(f"{scenario.connections} {scenario.name:11} {name:5} {kib:8.2f} KiB a client that does not read")
     if not wanted or CHURN.name in wanted:
         record["churn_us"] = measure_churn(programs)
         for name, us in record["churn_us"].items():

@@ -90,6 +90,10 @@ SCENARIOS = [
 IDLE_CONNECTIONS = 5000
 IDLE = Scenario("idle", HEAD + FRONT + BACK, "/", False, IDLE_CONNECTIONS)
 
+SLOW = Scenario("slow", HEAD + FRONT + BACK, "/1m", False, 1000)
+SLOW_TCP = Scenario("slow-tcp", HEAD + TCP, "/1m", False, 1000)
+"""Clients that ask and do not read."""
+
 PACED = Scenario("paced", HEAD + FRONT + BACK, "/", False, 64)
 """Answers at a fixed rate: how long they take, and not what they cost."""
 

@@ -2,6 +2,7 @@
 //!
 //! The whole header must be there in the first read, as the reference demands; what follows it belongs to the session.
 
+use crate::addresses::Addresses;
 use crate::buffer::Buffer;
 use crate::session::{Carried, Session};
 use crate::stream::traffic_log;
@@ -37,10 +38,10 @@ pub(crate) async fn receive(session: &mut Session) -> bool {
         Ok(Ok(_)) => match parse(buffer.data()) {
             Ok(header) => {
                 let tlvs = header.tlvs.into_iter().map(|tlv| (tlv.kind, tlv.value)).collect();
-                let proxied = Arc::new(Proxied { src: session.src, dst: session.dst, tlvs });
+                let proxied =
+                    Arc::new(Proxied { src: session.addresses.src(), dst: session.addresses.dst(), tlvs });
                 if let Some((src, dst)) = header.addresses {
-                    session.src = Some(src);
-                    session.dst = Some(dst);
+                    session.addresses = Addresses::new(Some(src), Some(dst));
                 }
                 buffer.consume(header.size);
                 let rest = (!buffer.is_empty()).then_some(buffer);

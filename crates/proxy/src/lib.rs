@@ -5,6 +5,7 @@
 //! short lock of a backend.
 
 mod accept_proxy;
+mod addresses;
 pub mod bind;
 mod buffer;
 mod clock;

@@ -1,5 +1,6 @@
 //! Running rule sets of a session, before there is a stream: `tcp-request connection` and `session`.
 
+use crate::addresses::Addresses;
 use crate::session::Session;
 use log_format::LogData;
 use rules::{Cursor, Effects, RuleCx, RuleSet, Verdict};
@@ -43,11 +44,9 @@ pub(crate) fn admission(session: &mut Session, rules: &RuleSet) -> Admission {
         rules.run(&mut cx, &mut Cursor::default())
     };
     session.take_back(view);
-    if let Some(source) = effects.source {
-        session.src = Some(source);
-    }
-    if let Some(destination) = effects.destination {
-        session.dst = Some(destination);
+    if effects.source.is_some() || effects.destination.is_some() {
+        let (src, dst) = (session.addresses.src(), session.addresses.dst());
+        session.addresses = Addresses::new(effects.source.or(src), effects.destination.or(dst));
     }
     match verdict {
         Verdict::SilentDrop { .. } => Admission::Vanish,

@@ -4,6 +4,7 @@
 //! (buffer, heads, the stream's future) is made when bytes arrive and given back when the connection is idle again.
 
 use crate::accept_proxy;
+use crate::addresses::Addresses;
 use crate::buffer::Buffer;
 use crate::front::Front;
 use crate::h1;
@@ -19,7 +20,6 @@ use futures_util::FutureExt as _;
 use haproxy_config::runtime::Mode;
 use sample::{Proxied, SessionView, Variables};
 use std::future::{Future as _, poll_fn};
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::rc::Rc;
@@ -35,8 +35,7 @@ pub(crate) struct Session {
     pub(crate) front: Rc<Front>,
     pub(crate) io: Transport,
     pub(crate) alarm: Alarm,
-    pub(crate) src: Option<SocketAddr>,
-    pub(crate) dst: Option<SocketAddr>,
+    pub(crate) addresses: Addresses,
     /// Monotonic ms from which the next stream's times count: the accept, or the end of the response before.
     pub(crate) origin_ms: u64,
     /// Wall-clock time of the same moment, microseconds.
@@ -61,7 +60,7 @@ pub(crate) struct Carried {
 
 /// What an idle client connection costs is this, its task and its registration. The allocator wastes nothing between them while this
 /// is no bigger.
-const _: () = assert!(size_of::<Session>() <= 200);
+const _: () = assert!(size_of::<Session>() <= 152);
 
 impl Drop for Session {
     fn drop(&mut self) {
@@ -92,8 +91,7 @@ pub(crate) fn begin(front: &Rc<Front>, accepted: Accepted) {
         front: Rc::clone(front),
         alarm: front.thread.timers.alarm(),
         io: accepted.io,
-        src: accepted.src,
-        dst: accepted.dst,
+        addresses: Addresses::new(accepted.src, accepted.dst),
         origin_ms: crate::clock::now_ms(),
         origin_us: wall_us(),
         requests: 0,
@@ -255,8 +253,8 @@ impl Session {
     /// What expressions see of the session. The variables move into it; [`Session::take_back`] returns them.
     pub(crate) fn view(&mut self) -> SessionView {
         SessionView {
-            src: self.src,
-            dst: self.dst,
+            src: self.addresses.src(),
+            dst: self.addresses.dst(),
             frontend_id: self.front.proxy.id,
             frontend_name: Arc::clone(&self.front.proxy.name),
             listener_id: self.front.listener_id,

@@ -36,7 +36,7 @@ pub(super) async fn malformed(
         in_response: false,
         peer: None,
         server: None,
-        src: session.src,
+        src: session.addresses.src(),
         bytes: buffer.data().to_vec(),
         free: buffer.capacity() - buffer.len(),
         at: refusal.at,
