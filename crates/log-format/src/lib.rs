@@ -12,6 +12,7 @@ pub mod syslog;
 pub mod termination;
 
 pub use data::{LogData, Timers};
+pub use encode::write_ip;
 pub use parse::{Builtin, LogFormat, Purpose};
 pub use termination::{CookieRequest, CookieResponse, Termination};
 

@@ -83,7 +83,7 @@ impl Stream<'_> {
             return;
         }
         let mut text = self.front.thread.take_text();
-        let _ = std::io::Write::write_fmt(&mut text, format_args!("{address}"));
+        log_format::write_ip(&mut text, address);
         self.request.append(&option.header, &text);
         self.front.thread.give_text(text);
     }
