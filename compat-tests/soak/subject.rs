@@ -48,6 +48,8 @@ frontend slow
 listen raw
     bind {raw}
     mode tcp
+    option splice-request
+    option splice-response
     server s {echo}
 
 backend never
@@ -60,10 +62,13 @@ backend safe
 
 backend aggressive
     http-reuse aggressive
+    option splice-request
+    option splice-response
     server s {http}
 
 backend always
     http-reuse always
+    option splice-auto
     server s {http} pool-purge-delay 500ms
 
 backend flaky
