@@ -29,6 +29,9 @@ use sys::messages;
 fn main() -> ExitCode {
     sys::inherited::note_open();
     sys::signals::restore_faults();
+    // Whoever started us in the background of a shell script has them ignored; they are to end us all the same.
+    sys::signals::restore(sys::signals::SIGINT);
+    sys::signals::restore(sys::signals::SIGTERM);
     sys::clock::load_zone();
     let executable = sys::process::executable().to_string_lossy().into_owned();
     messages::identify(version::VERSION, &executable);

@@ -5,8 +5,6 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::SocketAddr as UnixAddress;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, UnixStream};
@@ -55,7 +53,7 @@ impl Connection {
             }
             Address::Unix(path) => Ok(Self::Unix(UnixStream::connect(path).await?)),
             Address::Abns(name) => {
-                let address = UnixAddress::from_abstract_name(name)?;
+                let address = sys::socket_options::abstract_address(name)?;
                 let stream = std::os::unix::net::UnixStream::connect_addr(&address)?;
                 stream.set_nonblocking(true)?;
                 Ok(Self::Unix(UnixStream::from_std(stream)?))

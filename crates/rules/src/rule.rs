@@ -128,6 +128,8 @@ impl RuleSet {
         let mut hinting = false;
         while let Some(rule) = self.rules.get(cursor.next) {
             let resumed = std::mem::take(&mut cursor.resumed);
+            // HAPROXY: a rule with a condition begins another 103, whether it holds or not.
+            hinting &= rule.condition.is_none();
             if let (Some(condition), false) = (&rule.condition, resumed) {
                 match condition.holds(&cx.cx()) {
                     Truth::True => {}

@@ -162,6 +162,19 @@ fn check(result: c_int) -> io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+/// The address of an abstract name as [`bind_abstract`] binds it, for connecting to it.
+///
+/// # Errors
+/// When the name is too long.
+pub fn abstract_address(name: &[u8]) -> io::Result<std::os::unix::net::SocketAddr> {
+    use std::os::linux::net::SocketAddrExt as _;
+    let mut padded =
+        [0; size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path) - 1];
+    let place = padded.get_mut(..name.len()).ok_or(io::ErrorKind::InvalidInput)?;
+    place.copy_from_slice(name);
+    std::os::unix::net::SocketAddr::from_abstract_name(padded)
+}
+
     use socket2::{Domain, Socket, Type};
     use std::net::{SocketAddr, TcpStream};
     use std::os::fd::AsFd;

@@ -137,11 +137,7 @@ impl World {
                 self.say(backend, NOTICE, &format!("{name} is stopping{why}.{tail}"));
             }
             OpState::Running | OpState::Starting => {
-                if server.config.shutdown_backup_on_up && server.is_usable() {
-                    for backup in backend.servers.iter().filter(|server| server.config.backup) {
-                        self.shutdown(backup, ShutdownCause::Up);
-                    }
-                }
+                self.retire_backups(backend, server);
                 let moved = self.serve(server);
                 let tail = online_tail(server, &left, moved);
                 self.say(backend, NOTICE, &format!("{name} is UP{why}.{tail}"));
@@ -276,6 +272,15 @@ impl World {
         if let Some(hooks) = self.hooks() {
             hooks.message(false, text);
             hooks.log(&backend.config, level, text);
+        }
+    }
+
+    /// `on-marked-up shutdown-backup-sessions`
+    fn retire_backups(&self, backend: &BackendState, server: &ServerState) {
+        if server.config.shutdown_backup_on_up && server.is_usable() {
+            for backup in backend.servers.iter().filter(|server| server.config.backup) {
+                self.shutdown(backup, ShutdownCause::Up);
+            }
         }
     }
 

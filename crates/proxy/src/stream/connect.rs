@@ -13,7 +13,6 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
-use std::os::linux::net::SocketAddrExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use sys::socket_options;
@@ -131,7 +130,7 @@ impl Target {
             Address::Inet(address) => Transport::Tcp(self.tcp(*address).await?),
             Address::Unix(path) => Transport::Unix(UnixStream::connect(path).await?),
             Address::Abns(name) => {
-                let address = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
+                let address = sys::socket_options::abstract_address(name)?;
                 let stream = std::os::unix::net::UnixStream::connect_addr(&address)?;
                 stream.set_nonblocking(true)?;
                 Transport::Unix(UnixStream::from_std(stream)?)

@@ -71,6 +71,8 @@ impl Stream<'_> {
 
     async fn converse(&mut self, mut connection: ServerConnection) -> Step<Progress> {
         self.queue_request(&connection);
+        // A rule took the framing: the server is not sent the body, and has taken all that it was to take.
+        let without_body = self.flow.is_discarding();
         others_first().await;
         let mut buffer = Buffer::take_double();
         let mut sent = false;
@@ -182,7 +184,8 @@ impl Stream<'_> {
         // Bytes after the response belong to nothing: the connection is out of step.
         let surplus = rest.is_some_and(|rest| !rest.is_empty());
         // A server that did not take the whole request cannot take another one.
-        self.release(connection, close_server || surplus || self.flow.is_discarding());
+        let refused = self.flow.is_discarding() && !without_body;
+        self.release(connection, close_server || surplus || refused);
         Ok(Progress::Over)
     }
 
@@ -448,6 +451,7 @@ impl Stream<'_> {
         let (client_timeout, server_timeout) = (self.client_timeout(), self.server_timeout());
         let (client_alone, server_alone) = self.independent_sides();
         let begun = self.now_ms();
+        let watch_client = self.aborts_on_close();
         let (mut sent, mut answered) = (sent, false);
         poll_fn(|cx| {
             let now = crate::clock::now_ms();
@@ -479,6 +483,9 @@ impl Stream<'_> {
             }
             if sent && answered {
                 return Poll::Ready(Relayed::Complete);
+            }
+            if sent && watch_client && self.flow.poll_source_gone(cx, self.client).is_some() {
+                return Poll::Ready(Relayed::Request(FlowEvent::SourceClosed));
             }
             let (mut client_read, mut client_write, mut server_read, mut server_write) =
                 (NEVER, NEVER, NEVER, NEVER);

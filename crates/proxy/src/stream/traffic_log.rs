@@ -91,7 +91,10 @@ pub(crate) fn embryonic(front: &Front, session: &SessionView, reason: &str) {
     if !front.thread.control.loggers().wants(front.index) {
         return;
     }
-    let data = LogData { accepted_at_us: session.accepted_at_us, ..LogData::default() };
+    let mut data = LogData { accepted_at_us: session.accepted_at_us, ..LogData::default() };
+    if front.proxy.log.error_format.is_some() {
+        fill_counts(front, &mut data);
+    }
     let view = StreamView { number: front.thread.process.next_stream_number(), ..StreamView::default() };
     let cx = Cx {
         session,
@@ -104,10 +107,13 @@ pub(crate) fn embryonic(front: &Front, session: &SessionView, reason: &str) {
         in_response: false,
         env: &front.thread.env,
     };
+    let level = if front.proxy.options.log_separate_errors { ERR } else { INFO };
+    if let Some(format) = &front.proxy.log.error_format {
+        return send(front, level, format, &data, &cx);
+    }
     let mut line = front.thread.take_text();
     front.error_prefix.render(&data, &cx, &mut line);
     line.extend_from_slice(reason.as_bytes());
-    let level = if front.proxy.options.log_separate_errors { ERR } else { INFO };
     front.thread.control.loggers().send(front.index, level, &line, None);
     front.thread.give_text(line);
 }

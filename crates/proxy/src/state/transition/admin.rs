@@ -170,6 +170,9 @@ impl World {
             let drained = admin.any(Admin::DRAIN);
             let mode = if drained { "DRAIN" } else { "READY" };
             let how = if flag == Admin::FORCED_MAINT { "forced maintenance" } else { "maintenance" };
+            if !down && !drained {
+                self.retire_backups(backend, server);
+            }
             self.serve(server);
             self.say(backend, NOTICE, &format!("{name} is {state}/{mode} (leaving {how})."));
             if drained {
