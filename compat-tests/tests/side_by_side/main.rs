@@ -7,10 +7,12 @@
 mod command_line;
 mod config_check;
 mod handover;
+mod namespaces;
 mod origin;
 mod probes;
 mod processes;
 mod responses;
+mod sockets;
 mod sources;
 mod splicing;
 mod stats_page;

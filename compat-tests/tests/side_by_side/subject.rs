@@ -142,6 +142,11 @@ impl Running {
         stream
     }
 
+    /// Whether the program has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("the child's state").is_some()
+    }
+
     /// Fails the test with the program's own output when it has ended by itself.
     pub(crate) fn assert_alive(&mut self, after: &str) {
         if let Some(status) = self.child.try_wait().expect("the child's state") {

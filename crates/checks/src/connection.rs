@@ -1,6 +1,6 @@
 //! The connection of a check. It closes with a reset, as the reference's does: no state stays behind on either side.
 
-use haproxy_config::runtime::Server;
+use haproxy_config::runtime::{Server, ServerNamespace};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -34,8 +34,9 @@ impl Connection {
             Address::Inet(address) => {
                 let make = || Socket::new(Domain::for_address(*address), Type::STREAM, Some(Protocol::TCP));
                 let socket = match &server.namespace {
-                    Some(name) => sys::namespace::inside(name, make)?,
-                    None => make()?,
+                    Some(ServerNamespace::Named(name)) => sys::namespace::inside(name, make)?,
+                    // A check is no client's.
+                    Some(ServerNamespace::OfClient) | None => make()?,
                 };
                 socket.set_nonblocking(true)?;
                 socket.set_tcp_nodelay(true)?;

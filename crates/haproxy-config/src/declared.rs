@@ -2,7 +2,7 @@
 
 use crate::runtime::{
     Cookie, ForwardFor, Level, LogTarget, Mode, MultiQueue, ProxyV2, RestrictNames, RetryOn, Reuse,
-    SeverityOutput,
+    ServerNamespace, SeverityOutput,
 };
 use crate::section::threads::CpuMap;
 use crate::setting::{SectionNumber, Setting};
@@ -506,6 +506,7 @@ pub(crate) struct BindDecl {
     pub(crate) interface: Option<String>,
     pub(crate) transparent: bool,
     pub(crate) accept_proxy: bool,
+    pub(crate) netscaler_cip: Option<u32>,
     pub(crate) defer_accept: bool,
     pub(crate) nice: i32,
     pub(crate) mss: Option<i32>,
@@ -537,6 +538,7 @@ impl BindDecl {
             interface: None,
             transparent: false,
             accept_proxy: false,
+            netscaler_cip: None,
             defer_accept: false,
             nice: 0,
             mss: None,
@@ -579,7 +581,7 @@ pub(crate) struct ServerDecl {
     pub(crate) send_proxy: u8,
     pub(crate) proxy_v2: ProxyV2,
     pub(crate) source: Option<(SocketAddr, SourceOptions)>,
-    pub(crate) namespace: Option<String>,
+    pub(crate) namespace: Option<ServerNamespace>,
     /// ms
     pub(crate) user_timeout: Option<u32>,
     pub(crate) fast_open: bool,

@@ -453,6 +453,7 @@ impl<'a> Reader<'a> {
                 proxy.named_defaults = header.explicit.then_some(header.defaults).flatten();
                 let mut parse =
                     ParseCx::new(self.cx.outside, &header.name, kind.has_frontend(), kind.has_backend());
+                parse.experimental = self.cx.parse.experimental;
                 parse.file = Arc::clone(&self.cx.file);
                 parse.line = line.span.line;
                 parse.http = *proxy.mode == crate::runtime::Mode::Http;
@@ -476,7 +477,9 @@ impl<'a> Reader<'a> {
             Current::UserList(list) => return self.declarations.userlists.push(list),
             Current::None | Current::Global | Current::Refused | Current::Lost => return,
         };
-        let parse = std::mem::replace(&mut self.cx.parse, ParseCx::new(self.cx.outside, "", false, false));
+        let mut next = ParseCx::new(self.cx.outside, "", false, false);
+        next.experimental = self.cx.parse.experimental;
+        let parse = std::mem::replace(&mut self.cx.parse, next);
         let declared = Declared { proxy: *proxy, parse };
         if declared.proxy.kind == SectionKind::Defaults {
             self.declarations.defaults.push(declared);

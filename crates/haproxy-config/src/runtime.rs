@@ -373,6 +373,8 @@ pub struct Bind {
     pub transparent: bool,
     /// `accept-proxy`
     pub accept_proxy: bool,
+    /// `accept-netscaler-cip`: the magic number.
+    pub netscaler_cip: Option<u32>,
     /// `defer-accept`
     pub defer_accept: bool,
     /// `nice`
@@ -707,7 +709,7 @@ pub struct Server {
     /// What else `source` says.
     pub source_options: SourceOptions,
     /// `namespace`
-    pub namespace: Option<String>,
+    pub namespace: Option<ServerNamespace>,
     /// `tcp-ut`, ms.
     pub user_timeout: Option<u32>,
     /// `tfo`
@@ -780,4 +782,13 @@ pub enum Reuse {
     Aggressive,
     /// Always.
     Always,
+}
+
+/// `namespace` of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerNamespace {
+    /// `*`: the one that the client connection belongs to.
+    OfClient,
+    /// One by name.
+    Named(String),
 }

@@ -1,10 +1,13 @@
-//! The PROXY protocol (proxy-protocol.txt; haproxy-stream, part 8): what a header says, and headers to send.
+//! The PROXY protocol (proxy-protocol.txt; haproxy-stream, part 8): what a header says, and headers to send. And NetScaler's client IP
+//! header.
 //!
 //! Bytes in, values out: whoever reads the connection decides what a fault means for it.
 
+mod netscaler;
 mod receive;
 mod send;
 
+pub use netscaler::{NetscalerFault, NetscalerHeader, receive_netscaler};
 pub use receive::{Fault, Header, Tlv, receive};
 pub use send::{Version2, version_1};
 
@@ -21,6 +24,8 @@ pub mod kind {
     pub const UNIQUE_ID: u8 = 0x05;
     /// Facts of TLS.
     pub const SSL: u8 = 0x20;
+    /// The network namespace of the connection.
+    pub const NETNS: u8 = 0x30;
 }
 
 /// CRC-32C of several pieces, one after the other.

@@ -30,6 +30,8 @@ pub struct Version2 {
     pub unique_id: Option<Vec<u8>>,
     /// Whether facts of TLS are added; without TLS they say that there is none.
     pub tls: bool,
+    /// Name of the network namespace that the connection belongs to.
+    pub namespace: Option<Vec<u8>>,
 }
 
 impl Version2 {
@@ -53,6 +55,9 @@ impl Version2 {
         }
         if self.tls {
             push(kind::SSL, &[0; 5], &mut block);
+        }
+        if let Some(namespace) = &self.namespace {
+            push(kind::NETNS, namespace, &mut block);
         }
         let mut header = SIGNATURE.to_vec();
         header.extend_from_slice(&[command, family]);
@@ -141,10 +146,11 @@ mod tests {
             authority: Some(b"name".to_vec()),
             unique_id: Some(b"id".to_vec()),
             tls: true,
+            namespace: Some(b"blue".to_vec()),
         };
         let header = receive(&sent.encode()).unwrap();
         let kinds: Vec<u8> = header.tlvs.iter().map(|tlv| tlv.kind).collect();
-        assert_eq!(kinds, [0xe1, 0x03, 0x02, 0x05, 0x20]);
+        assert_eq!(kinds, [0xe1, 0x03, 0x02, 0x05, 0x20, 0x30]);
         assert_eq!(header.addresses, sent.addresses);
     }
 }

@@ -28,6 +28,10 @@ pub(crate) struct Front {
     pub(crate) accept_proxy: bool,
     /// How its connections find their threads; none when they stay.
     pub(crate) queue: Option<Arc<Queue>>,
+    /// `accept-netscaler-cip`: the magic number.
+    pub(crate) netscaler_cip: Option<u32>,
+    /// `namespace`
+    pub(crate) namespace: Option<Arc<str>>,
     /// Limits on request heads.
     pub(crate) limits: Limits,
     /// Lengths of the capture slots; none when nothing is captured.
@@ -66,6 +70,8 @@ impl Front {
             error_prefix: LogFormat::builtin(Builtin::Error),
             accept_proxy: listener.config.accept_proxy,
             queue: None,
+            netscaler_cip: listener.config.netscaler_cip,
+            namespace: listener.config.namespace.as_deref().map(Arc::from),
             limits,
             capture_lengths,
             logs_server_source,

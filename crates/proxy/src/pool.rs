@@ -7,6 +7,7 @@
 use crate::state::{ServerRef, ServerState, World};
 use crate::transport::Transport;
 use haproxy_config::runtime::Reuse;
+use rules::Marking;
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
@@ -25,6 +26,10 @@ pub(crate) struct ServerConnection {
     pub(crate) address: Option<SocketAddr>,
     /// Whom the server takes for the client (`usesrc`).
     pub(crate) foreign: Option<SocketAddr>,
+    /// What rules said about its packets.
+    pub(crate) marking: Marking,
+    /// Nobody but the client whose request opened it may use it.
+    pub(crate) private: bool,
     /// Counts it among those in use; none while it is idle.
     pub(crate) usage: Option<Usage>,
 }
@@ -222,7 +227,16 @@ impl Pool {
     pub(crate) fn take_over(&self, at: ServerRef, handover: Handover) -> ServerConnection {
         let Handover { io, safe, address } = handover;
         // A connection that speaks for a client is never in a pool.
-        ServerConnection { io, safe, reused: true, address, foreign: None, usage: Some(self.usage(at)) }
+        ServerConnection {
+            io,
+            safe,
+            reused: true,
+            address,
+            foreign: None,
+            marking: Marking::default(),
+            private: false,
+            usage: Some(self.usage(at)),
+        }
     }
 
     /// Which other thread may have a connection to give up. `pool-low-conn` leaves the others their own.

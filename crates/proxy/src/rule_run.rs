@@ -11,12 +11,21 @@ use sample::StreamView;
 pub(crate) enum Admission {
     /// It may go on.
     Pass,
-    /// It may go on once a PROXY protocol header has come (`expect-proxy`).
-    PassWithHeader,
+    /// It may go on once a header has come (`expect-proxy`, `expect-netscaler-cip`).
+    PassWithHeader(Expected),
     /// It is closed.
     Reject,
     /// It is left hanging.
     Vanish,
+}
+
+/// Headers that come before everything else on a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// That of the PROXY protocol.
+    pub(crate) proxy: bool,
+    /// NetScaler's.
+    pub(crate) netscaler: bool,
 }
 
 /// Runs the rules on the connection. Nothing is buffered at this point and nothing is waited for.
@@ -48,12 +57,14 @@ pub(crate) fn admission(session: &mut Session, rules: &RuleSet) -> Admission {
         let (src, dst) = (session.addresses.src(), session.addresses.dst());
         session.addresses = Addresses::new(effects.source.or(src), effects.destination.or(dst));
     }
+    session.io.mark(std::mem::take(&mut effects.client_marking));
+    let expected = Expected { proxy: effects.expect_proxy, netscaler: effects.expect_netscaler };
     match verdict {
         Verdict::SilentDrop { .. } => Admission::Vanish,
         Verdict::Reject | Verdict::Deny { .. } | Verdict::Tarpit { .. } | Verdict::Failed => {
             Admission::Reject
         }
-        _ if effects.expect_proxy => Admission::PassWithHeader,
+        _ if expected != Expected::default() => Admission::PassWithHeader(expected),
         _ => Admission::Pass,
     }
 }

@@ -10,7 +10,7 @@ use crate::front::Front;
 use crate::h1;
 use crate::listener::{self, Accepted};
 use crate::pool::ServerConnection;
-use crate::rule_run::{self, Admission};
+use crate::rule_run::{self, Admission, Expected};
 use crate::state::{ServerRef, Stat};
 use crate::stream::traffic_log;
 use crate::tcp;
@@ -117,17 +117,19 @@ async fn guarded(session: Box<Session>) {
 }
 
 async fn run(mut session: Box<Session>) {
-    let header = match session.admit_connection() {
-        Admission::Pass => session.front.accept_proxy,
-        Admission::PassWithHeader => true,
+    let mut expected = match session.admit_connection() {
+        Admission::Pass => Expected::default(),
+        Admission::PassWithHeader(expected) => expected,
         Admission::Reject => return,
         Admission::Vanish => return Box::pin(session.vanish()).await,
     };
-    if header && !Box::pin(accept_proxy::receive(&mut session)).await {
+    expected.proxy |= session.front.accept_proxy;
+    expected.netscaler |= session.front.netscaler_cip.is_some();
+    if expected != Expected::default() && !Box::pin(accept_proxy::receive(&mut session, expected)).await {
         return;
     }
     match session.admit_session() {
-        Admission::Pass | Admission::PassWithHeader => {}
+        Admission::Pass | Admission::PassWithHeader(_) => {}
         Admission::Reject => return,
         Admission::Vanish => return Box::pin(session.vanish()).await,
     }
@@ -160,7 +162,7 @@ impl Session {
         }
         let admission = rule_run::admission(self, &rules.connection);
         match admission {
-            Admission::Pass | Admission::PassWithHeader => {}
+            Admission::Pass | Admission::PassWithHeader(_) => {}
             Admission::Reject => {
                 front.count(Stat::DeniedConnections, 1);
                 self.io.reset_on_close();
@@ -178,7 +180,7 @@ impl Session {
         if !rules.session.is_empty() {
             let admission = rule_run::admission(self, &rules.session);
             match admission {
-                Admission::Pass | Admission::PassWithHeader => {}
+                Admission::Pass | Admission::PassWithHeader(_) => {}
                 Admission::Reject => front.count(Stat::DeniedSessions, 1),
                 Admission::Vanish => front.count(Stat::DeniedRequests, 1),
             }

@@ -2,11 +2,13 @@
 
 use crate::buffer::Buffer;
 use crate::socket::Socket;
+use rules::Marking;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use sys::pipe::Pipe;
+use sys::socket_options;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::UnixStream;
 
@@ -139,6 +141,13 @@ impl Transport {
         let _ = socket2::SockRef::from(self).set_linger(Some(std::time::Duration::ZERO));
     }
 
+    /// Sets what rules say about the packets. What the kernel refuses (a mark without `CAP_NET_ADMIN`) is not, as in the reference.
+    pub(crate) fn mark(&self, marking: Marking) {
+        if let (Self::Tcp(_), false) = (self, marking.is_empty()) {
+            apply_marking(self.as_fd(), marking);
+        }
+    }
+
     /// Whether the kernel has announced nothing to read, no end and no error: an idle server connection must be silent. Makes no
     /// system call unless something was announced. The context's task is woken when that changes.
     pub(crate) fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
@@ -163,6 +172,16 @@ impl Transport {
                 return false;
             }
         }
+    }
+}
+
+/// See [`Transport::mark`].
+pub(crate) fn apply_marking(socket: BorrowedFd<'_>, marking: Marking) {
+    if let Some(mark) = marking.mark {
+        let _ = socket_options::set_mark(socket, mark);
+    }
+    if let Some(tos) = marking.tos {
+        let _ = socket_options::set_tos(socket, tos);
     }
 }
 

@@ -25,7 +25,7 @@ pub use parse::{
 };
 pub use reply::{Body, ErrorPage, Reply};
 pub use rule::{Cursor, Rule, RuleCx, RuleSet};
-pub use verdict::{Effects, Need, StreamTimeouts, Verdict};
+pub use verdict::{Effects, Marking, Need, StreamTimeouts, Verdict};
 
 #[cfg(test)]
 mod tests;

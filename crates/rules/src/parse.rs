@@ -69,7 +69,7 @@ impl RuleKind {
         }
     }
 
-    fn places(self, cx: &ParseCx<'_>) -> Points {
+    pub(crate) fn places(self, cx: &ParseCx<'_>) -> Points {
         let (front, back) = match self {
             Self::TcpRequestConnection => (Some(Place::FrontendConnection), None),
             Self::TcpRequestSession => (Some(Place::FrontendSession), None),
@@ -202,6 +202,12 @@ fn rule(kind: RuleKind, words: &[Word], cx: &mut ParseCx<'_>) -> Result<Rule, Fa
     let word = words.first().map(Word::lossy).unwrap_or_default();
     let (set, stop) = (kind.name(), kind.is_http());
     let Some(row) = find(kind, &word) else { return Err(unknown(kind, &word, cx)) };
+    if row.experimental && !cx.experimental {
+        let text = format!(
+            "'{word}' action is experimental, must be allowed via a global 'expose-experimental-directives'"
+        );
+        return Err(Fault::spaced(text, stop));
+    }
     let mut args = Args { words, at: 1, kind, name: &word };
     let action = (row.parse)(&mut args, cx).map_err(|message| {
         if stop {

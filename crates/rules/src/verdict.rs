@@ -88,6 +88,23 @@ pub struct StreamTimeouts {
     pub tunnel: Option<Duration>,
 }
 
+/// What rules say about the packets of one side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Marking {
+    /// `set-fc-mark`, `set-bc-mark`: the firewall mark.
+    pub mark: Option<u32>,
+    /// `set-fc-tos`, `set-bc-tos`: the TOS field of IPv4, the traffic class of IPv6.
+    pub tos: Option<u8>,
+}
+
+impl Marking {
+    /// Whether nothing is said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What rules changed on the stream beside its messages. The shell keeps one a stream and reads it where it matters.
 #[derive(Clone, Debug, Default)]
 pub struct Effects {
@@ -105,6 +122,12 @@ pub struct Effects {
     pub no_l7_retry: bool,
     /// `expect-proxy`: a PROXY protocol header comes before everything else.
     pub expect_proxy: bool,
+    /// `expect-netscaler-cip`: a NetScaler client IP header comes before everything else.
+    pub expect_netscaler: bool,
+    /// What is to be set on the client connection; whoever sets it empties this.
+    pub client_marking: Marking,
+    /// What is to be set on connections to a server.
+    pub server_marking: Marking,
     /// `set-nice`
     pub nice: Option<i32>,
     /// `early-hint`: heads of 103 responses to send at once, in order; one entry a run of adjacent rules.

@@ -150,6 +150,8 @@ pub struct ParseCx<'a> {
     pub warnings: Vec<(config_text::Place, String)>,
     /// Whether this is a `defaults` section.
     pub defaults: bool,
+    /// `expose-experimental-directives`
+    pub experimental: bool,
     files: HashMap<String, Arc<[u8]>>,
     maps: Vec<(String, Method, Type, Arc<Map>)>,
 }
@@ -185,6 +187,7 @@ impl<'a> ParseCx<'a> {
             capture_uses: Vec::new(),
             warnings: Vec::new(),
             defaults: false,
+            experimental: false,
             files: HashMap::new(),
             maps: Vec::new(),
         }

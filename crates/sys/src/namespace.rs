@@ -36,6 +36,12 @@ pub fn open(name: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a namespace was opened.
+#[must_use]
+pub fn is_open(name: &str) -> bool {
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).contains_key(name)
+}
+
 /// Runs `make` with the calling thread in a namespace that was opened, and comes back.
 ///
 /// # Errors

@@ -83,6 +83,30 @@ pub fn set_late_port(socket: BorrowedFd<'_>) -> io::Result<()> {
     set(socket, libc::SOL_IP, libc::IP_BIND_ADDRESS_NO_PORT, 1)
 }
 
+/// Marks the packets of a socket for the firewall and the routing rules.
+///
+/// # Errors
+/// `EPERM` without `CAP_NET_ADMIN`.
+pub fn set_mark(socket: BorrowedFd<'_>, mark: u32) -> io::Result<()> {
+    set(socket, libc::SOL_SOCKET, libc::SO_MARK, mark.cast_signed())
+}
+
+/// The TOS field of a socket's packets; the traffic class in IPv6.
+///
+/// # Errors
+/// The kernel's; `EOPNOTSUPP` for a socket that is neither.
+pub fn set_tos(socket: BorrowedFd<'_>, tos: u8) -> io::Result<()> {
+    match family(socket)? {
+        libc::AF_INET => set(socket, libc::SOL_IP, libc::IP_TOS, tos.into()),
+        libc::AF_INET6 => {
+            // The peer may be an IPv4 one on a socket for both.
+            let _ = set(socket, libc::SOL_IP, libc::IP_TOS, tos.into());
+            set(socket, libc::SOL_IPV6, libc::IPV6_TCLASS, tos.into())
+        }
+        _ => Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP)),
+    }
+}
+
 /// Whether `listen` has been called on a socket.
 #[must_use]
 pub fn is_listening(socket: BorrowedFd<'_>) -> bool {
@@ -138,6 +162,19 @@ pub fn bind_abstract(socket: BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
     check(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) })
 }
 
+/// The address of an abstract name as [`bind_abstract`] binds it, for connecting to it.
+///
+/// # Errors
+/// When the name is too long.
+pub fn abstract_address(name: &[u8]) -> io::Result<std::os::unix::net::SocketAddr> {
+    use std::os::linux::net::SocketAddrExt as _;
+    let mut padded =
+        [0; size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path) - 1];
+    let place = padded.get_mut(..name.len()).ok_or(io::ErrorKind::InvalidInput)?;
+    place.copy_from_slice(name);
+    std::os::unix::net::SocketAddr::from_abstract_name(padded)
+}
+
 fn set(socket: BorrowedFd<'_>, level: c_int, name: c_int, value: c_int) -> io::Result<()> {
     let length = size_of::<c_int>() as libc::socklen_t;
     // SAFETY: the pointer and length describe a live local; the descriptor is borrowed.
@@ -162,19 +199,6 @@ fn check(result: c_int) -> io::Result<()> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
-/// The address of an abstract name as [`bind_abstract`] binds it, for connecting to it.
-///
-/// # Errors
-/// When the name is too long.
-pub fn abstract_address(name: &[u8]) -> io::Result<std::os::unix::net::SocketAddr> {
-    use std::os::linux::net::SocketAddrExt as _;
-    let mut padded =
-        [0; size_of::<libc::sockaddr_un>() - std::mem::offset_of!(libc::sockaddr_un, sun_path) - 1];
-    let place = padded.get_mut(..name.len()).ok_or(io::ErrorKind::InvalidInput)?;
-    place.copy_from_slice(name);
-    std::os::unix::net::SocketAddr::from_abstract_name(padded)
-}
-
     use socket2::{Domain, Socket, Type};
     use std::net::{SocketAddr, TcpStream};
     use std::os::fd::AsFd;

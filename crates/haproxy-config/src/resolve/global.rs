@@ -228,6 +228,7 @@ pub(super) fn listeners(decls: Vec<BindDecl>, whose: &str, resolver: &mut Resolv
                 interface: decl.interface,
                 transparent: decl.transparent,
                 accept_proxy: decl.accept_proxy,
+                netscaler_cip: decl.netscaler_cip,
                 defer_accept: decl.defer_accept,
                 nice: decl.nice,
                 mss: decl.mss,

@@ -404,6 +404,17 @@ fn accept_proxy(bind: &mut BindDecl, _: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
+fn accept_netscaler_cip(bind: &mut BindDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    // HAPROXY: the low 32 bits of a decimal number.
+    match lenient_int(&value(line, "value")?) as u32 {
+        0 => Err(Refusal::fatal("'accept-netscaler-cip' : invalid value 0, must be >= 0")),
+        magic => {
+            bind.netscaler_cip = Some(magic);
+            Ok(())
+        }
+    }
+}
+
 fn defer_accept(bind: &mut BindDecl, _: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
     bind.defer_accept = true;
     Ok(())
@@ -438,6 +449,14 @@ pub(crate) const LINES: &[Row<ProxyDecl>] = &[row(
 
 /// Rows of the words after an address. A row with arguments takes one word.
 pub(crate) const KEYWORDS: &[Row<BindDecl>] = &[
+    row(
+        "accept-netscaler-cip",
+        F,
+        Since(1, 7),
+        "<magic number>",
+        Set::Custom(accept_netscaler_cip),
+        "Expects a NetScaler client IP header.",
+    ),
     row("accept-proxy", F, Since(1, 5), "", Set::Custom(accept_proxy), "Expects a PROXY protocol header."),
     row("backlog", F, Since(1, 6), "<backlog>", Set::Custom(backlog), "Length of the kernel's accept queue."),
     row("defer-accept", F, Since(1, 3), "", Set::Custom(defer_accept), "Accepts once data has come."),

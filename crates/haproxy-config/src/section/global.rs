@@ -47,6 +47,11 @@ fn group(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     account(line, cx, &mut global.gid, "group/gid", "group", |n, cx| cx.host().group_id(n))
 }
 
+fn expose_experimental(_: &mut GlobalDecl, _: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    cx.parse.experimental = true;
+    Ok(())
+}
+
 fn number(
     line: &Line<'_>,
     cx: &mut Cx<'_>,
@@ -298,6 +303,14 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         "<target> [len <n>] [format <f>] [sample <s>] <facility> [max [min]]",
         Set::Custom(log),
         "Where logs go.",
+    ),
+    row(
+        "expose-experimental-directives",
+        G,
+        Since(2, 4),
+        "",
+        Set::Custom(expose_experimental),
+        "Allows what the reference calls an experiment.",
     ),
     row(
         "log-send-hostname",

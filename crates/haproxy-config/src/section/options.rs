@@ -164,7 +164,7 @@ pub(crate) const KEYWORDS: &[Row<ProxyDecl>] = &[
     ),
     flag!("option allbackups", BACK, Since(1, 3), allbackups, "Uses all backup servers at once."),
     flag!("option clitcpka", FRONT, Since(1, 3), clitcpka, "TCP keep-alive towards clients."),
-    row("option contstats", FRONT, Since(1, 3), "", Set::Tuning(0), "Counts bytes while they pass."),
+    flag!("option contstats", FRONT, Since(1, 3), contstats, "Counts bytes while they pass."),
     flag!(
         "option disable-h2-upgrade",
         FRONT,

@@ -4,6 +4,7 @@
 use super::bind::{host_address, user_timeout};
 use crate::cx::{Cx, Line, Outcome, Refusal};
 use crate::declared::{ProxyDecl, ServerDecl};
+use crate::runtime::ServerNamespace;
 use crate::source::{SourceOptions, UseSrc};
 use std::net::SocketAddr;
 use units::{Allowed, Endpoint, Ports, lenient_int, parse_endpoint};
@@ -148,13 +149,16 @@ pub(super) fn namespace(server: &mut ServerDecl, line: &Line<'_>, cx: &mut Cx<'_
     let name = line.arg(0);
     match name.as_str() {
         "" => return Err(Refusal::fatal("'namespace' : expects <name> as argument.")),
-        "*" => return Err(Refusal::not_built("namespace *")),
+        "*" => {
+            server.namespace = Some(ServerNamespace::OfClient);
+            return Ok(());
+        }
         _ => {}
     }
     if !cx.host().has_namespace(&name) {
         return Err(Refusal::fatal(format!("Cannot open namespace '{name}'.")));
     }
-    server.namespace = Some(name);
+    server.namespace = Some(ServerNamespace::Named(name));
     Ok(())
 }
 

@@ -99,12 +99,13 @@ impl Stream<'_> {
             if alive
                 && connection.address == target.socket_address()
                 && connection.foreign == target.foreign()
+                && connection.marking == target.marking()
             {
                 connection.reused = true;
                 return Some(connection);
             }
         }
-        if server.config.send_proxy > 0 || target.foreign().is_some() {
+        if target.is_private() {
             return None;
         }
         let reuse = self.backend.as_ref().map_or(Reuse::Never, |backend| backend.config.reuse);
@@ -122,7 +123,7 @@ impl Stream<'_> {
         server: &Arc<ServerState>,
         target: &Target,
     ) -> Option<ServerConnection> {
-        if !self.http || server.config.send_proxy > 0 || target.foreign().is_some() {
+        if !self.http || target.is_private() {
             return None;
         }
         let thread = std::rc::Rc::clone(&self.front.thread);

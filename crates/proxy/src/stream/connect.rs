@@ -4,11 +4,12 @@ use super::Stream;
 use crate::pool::{ServerConnection, ServerIo};
 use crate::socket::Socket;
 use crate::state::ServerState;
-use crate::transport::Transport;
-use haproxy_config::runtime::{ProxyV2, Server};
+use crate::transport::{Transport, apply_marking};
+use haproxy_config::runtime::{ProxyV2, Server, ServerNamespace};
 use haproxy_config::source::UseSrc;
 use log_format::LogFormat;
 use proxy_protocol::{Version2, kind};
+use rules::Marking;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -25,6 +26,10 @@ pub(super) struct Target {
     address: Address,
     /// The address that the server is to see, when it is not one of ours (`usesrc`).
     foreign: Option<SocketAddr>,
+    /// What rules said about its packets.
+    marking: Marking,
+    /// The client's network namespace, when the server is reached in that.
+    client_namespace: Option<Arc<str>>,
     server: Arc<Server>,
     keepalive: bool,
     /// Bytes follow at once: the kernel may send them with the last packet of the handshake instead of after it.
@@ -42,7 +47,29 @@ impl Stream<'_> {
         let keepalive = self.backend.as_ref().is_some_and(|b| b.config.options.srvtcpka);
         let foreign =
             server.config.source_options.usesrc.as_ref().and_then(|usesrc| self.foreign_source(usesrc));
-        Target { address, foreign, server: Arc::clone(&server.config), keepalive, speaks: self.http }
+        Target {
+            address,
+            foreign,
+            marking: self.effects.server_marking,
+            client_namespace: match server.config.namespace {
+                Some(ServerNamespace::OfClient) => self.client_namespace(),
+                _ => None,
+            },
+            server: Arc::clone(&server.config),
+            keepalive,
+            speaks: self.http,
+        }
+    }
+
+    /// The network namespace that the client connection belongs to: what a PROXY protocol header says, when the configuration knows it,
+    /// else the listener's; none is ours.
+    fn client_namespace(&self) -> Option<Arc<str>> {
+        let told = self.session.proxied.as_ref().and_then(|proxied| proxied.values(kind::NETNS).next());
+        let told = told.and_then(|name| std::str::from_utf8(name).ok());
+        match told.filter(|name| sys::namespace::is_open(name)) {
+            Some(name) => Some(name.into()),
+            None => self.front.namespace.clone(),
+        }
     }
 
     /// The address that `usesrc` means for this request; none when there is none to be had.
@@ -106,6 +133,7 @@ impl Stream<'_> {
             // HAPROXY: without an id the value is empty.
             unique_id: options.unique_id.then(|| self.view.unique_id.clone().unwrap_or_default()),
             tls: options.tls,
+            namespace: self.client_namespace().map(|name| name.as_bytes().to_vec()),
         }
     }
 }
@@ -122,6 +150,19 @@ impl Target {
     /// The address that a server sees in place of ours; a connection is for that one only.
     pub(super) fn foreign(&self) -> Option<SocketAddr> {
         self.foreign
+    }
+
+    /// What its packets are to carry; a connection that carries another mark or TOS is another one.
+    pub(super) fn marking(&self) -> Marking {
+        self.marking
+    }
+
+    /// Whether a connection to it is for this client only.
+    pub(super) fn is_private(&self) -> bool {
+        self.server.send_proxy > 0
+            || self.foreign.is_some()
+            || !self.marking.is_empty()
+            || self.client_namespace.is_some()
     }
 
     /// Connects. The caller bounds the time.
@@ -149,6 +190,8 @@ impl Target {
             reused: false,
             address: self.socket_address(),
             foreign: self.foreign,
+            marking: self.marking,
+            private: self.is_private(),
             usage: None,
         })
     }
@@ -189,7 +232,12 @@ impl Target {
             )
         };
         let server = &self.server;
-        let socket = match &server.namespace {
+        let namespace = match &server.namespace {
+            Some(ServerNamespace::Named(name)) => Some(name.as_str()),
+            Some(ServerNamespace::OfClient) => self.client_namespace.as_deref(),
+            None => None,
+        };
+        let socket = match namespace {
             Some(name) => sys::namespace::inside(name, make)?,
             None => make()?,
         };
@@ -208,6 +256,7 @@ impl Target {
             // Without it the first data waits for the handshake.
             let _ = socket_options::set_fast_open_connect(socket.as_fd());
         }
+        apply_marking(socket.as_fd(), self.marking);
         if let Some(interface) = &server.source_options.interface {
             socket.bind_device(Some(interface.as_bytes()))?;
         }

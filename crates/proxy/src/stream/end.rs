@@ -22,13 +22,10 @@ impl Stream<'_> {
         if self.log.timers.close == 0 {
             self.log.timers.close = self.elapsed();
         }
-        let mut bytes_in = self.flow.payload_total;
-        if self.http {
-            bytes_in += self.counted_bytes_in + self.flow.trailer_total;
-        }
-        self.log.bytes_in = bytes_in;
+        self.log.bytes_in = self.received_bytes();
         self.front.thread.process.bytes_out.fetch_add(self.log.bytes_out, Relaxed);
-        self.count(bytes_in);
+        self.count_bytes(self.log.bytes_out);
+        self.count();
         self.record_times();
         if !self.logged && !self.unlogged {
             traffic_log::stream(self);
@@ -36,27 +33,17 @@ impl Stream<'_> {
         self.show_end();
     }
 
-    fn count(&self, bytes_in: u64) {
+    fn count(&self) {
         let thread = self.front.thread.index;
-        self.front.count(Stat::BytesIn, bytes_in);
-        self.front.count(Stat::BytesOut, self.log.bytes_out);
         if self.http {
             self.front.count(self.log.status.map_or(Stat::StatusOther, status_class), 1);
         }
         if self.locally_answered && self.backend.as_ref().is_none_or(|b| b.index() == self.front.index) {
             self.front.count(Stat::Intercepted, 1);
         }
-        if let Some(backend) = &self.backend {
-            backend.counters.add(thread, Stat::BytesIn, bytes_in);
-            backend.counters.add(thread, Stat::BytesOut, self.log.bytes_out);
-            if self.http {
-                backend.counters.bump(thread, Stat::Requests);
-                backend.counters.bump(thread, self.log.status.map_or(Stat::StatusOther, status_class));
-            }
-        }
-        if let Some(server) = &self.server {
-            server.counters.add(thread, Stat::BytesIn, bytes_in);
-            server.counters.add(thread, Stat::BytesOut, self.log.bytes_out);
+        if let (Some(backend), true) = (&self.backend, self.http) {
+            backend.counters.bump(thread, Stat::Requests);
+            backend.counters.bump(thread, self.log.status.map_or(Stat::StatusOther, status_class));
         }
     }
 

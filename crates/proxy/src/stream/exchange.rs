@@ -13,7 +13,7 @@ use haproxy_config::runtime::Reuse;
 use http1::{BodyError, Facts, Framing, Limits, Refusal, RequestContext, Version, parse_response};
 use log_format::termination::{Cause, Phase, ServerSide};
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 /// What the wait for a response's head came to.
 pub(super) enum Awaited {
@@ -452,6 +452,7 @@ impl Stream<'_> {
         let (client_alone, server_alone) = self.independent_sides();
         let begun = self.now_ms();
         let watch_client = self.aborts_on_close();
+        let mut count_at = self.next_count_at();
         let (mut sent, mut answered) = (sent, false);
         poll_fn(|cx| {
             let now = crate::clock::now_ms();
@@ -512,8 +513,18 @@ impl Stream<'_> {
                 }
             }
             let deadline = client_read.min(client_write).min(server_read).min(server_write);
-            self.alarm.set(deadline);
-            poll_ring(self.alarm, cx).map(|ring| match ring {
+            self.alarm.set(deadline.min(count_at));
+            let ring = loop {
+                match ready!(poll_ring(self.alarm, cx)) {
+                    Ring::Deadline if count_at < deadline => {
+                        self.count_passing(response);
+                        count_at = self.next_count_at();
+                        self.alarm.set(deadline.min(count_at));
+                    }
+                    ring => break ring,
+                }
+            };
+            Poll::Ready(match ring {
                 Ring::Kill(kill) => Relayed::Killed(kill),
                 Ring::Deadline if deadline == client_write => Relayed::ClientWriteTimedOut,
                 Ring::Deadline if deadline == client_read => Relayed::ClientReadTimedOut,
@@ -598,8 +609,7 @@ impl Stream<'_> {
         if !close && !self.front.thread.stopping() {
             connection.safe |= !self.first;
             let reuse = self.backend.as_ref().map_or(Reuse::Never, |backend| backend.config.reuse);
-            let own = server.config.send_proxy > 0 || connection.foreign.is_some();
-            if reuse == Reuse::Never || own || self.is_connection_bound() {
+            if reuse == Reuse::Never || connection.private || self.is_connection_bound() {
                 *self.own = Some(Box::new((server.at, connection)));
             } else {
                 self.front.thread.pool.give(&server, connection, now);

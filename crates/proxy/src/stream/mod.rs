@@ -7,6 +7,7 @@ mod analyse;
 mod assign;
 mod body;
 mod connect;
+mod contstats;
 mod cookie;
 pub(crate) mod debug;
 mod end;
@@ -130,6 +131,8 @@ pub(crate) struct Stream<'s> {
     close: bool,
     /// Size of the request's head as received, as logs count it.
     counted_bytes_in: u64,
+    /// Bytes in and out that the counters have already.
+    counted: (u64, u64),
     /// The client closed before its body was complete.
     client_gone: bool,
     /// Not logged (`monitor-uri`).
@@ -232,6 +235,7 @@ impl<'s> Stream<'s> {
                     || facts.ambiguous
                     || (request.version() == Version::Http10 && !facts.keep_alive)),
             counted_bytes_in: facts.counted_size,
+            counted: (0, 0),
             client_gone: false,
             unlogged: false,
             logged: false,

@@ -57,6 +57,7 @@ impl Stream<'_> {
         if let Some(source) = self.effects.source {
             self.session.src = Some(source);
         }
+        self.client.mark(std::mem::take(&mut self.effects.client_marking));
         verdict
     }
 

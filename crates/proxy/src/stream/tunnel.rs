@@ -9,7 +9,7 @@ use crate::timers::{Kill, NEVER, Ring, after};
 use crate::transport::Transport;
 use log_format::termination::{Cause, ServerSide};
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 enum TunnelEnd {
     Both,
@@ -71,6 +71,7 @@ impl Stream<'_> {
             self.front.proxy.options.nolinger,
             self.backend.as_ref().is_some_and(|b| b.config.options.nolinger),
         );
+        let mut count_at = self.next_count_at();
         let (mut upward_done, mut downward_done) = (false, false);
         poll_fn(|cx| {
             let now = crate::clock::now_ms();
@@ -131,8 +132,18 @@ impl Stream<'_> {
             }
             client = client.min(client_read);
             server = server.min(server_read);
-            self.alarm.set(client.min(server));
-            poll_ring(self.alarm, cx).map(|ring| match ring {
+            self.alarm.set(client.min(server).min(count_at));
+            let ring = loop {
+                match ready!(poll_ring(self.alarm, cx)) {
+                    Ring::Deadline if count_at < client.min(server) => {
+                        self.count_passing(response);
+                        count_at = self.next_count_at();
+                        self.alarm.set(client.min(server).min(count_at));
+                    }
+                    ring => break ring,
+                }
+            };
+            Poll::Ready(match ring {
                 Ring::Kill(kill) => TunnelEnd::Killed(kill),
                 Ring::Deadline if client <= server => TunnelEnd::ClientTimedOut,
                 Ring::Deadline => TunnelEnd::ServerTimedOut,

@@ -10,6 +10,8 @@ mod flow;
 mod header;
 pub(crate) mod http_reply;
 mod log;
+mod mark;
+mod normalize_uri;
 pub(crate) mod redirect;
 mod replace;
 mod status;
@@ -60,6 +62,8 @@ pub struct ActionRow {
     pub suffix: bool,
     /// The rule sets that it is valid in, as bits of [`RuleKind::bit`].
     pub kinds: u8,
+    /// Whether `expose-experimental-directives` must allow it.
+    pub experimental: bool,
     /// The version of the reference that first had it.
     pub since: (u8, u8),
     /// One line for the documentation.
@@ -75,10 +79,16 @@ pub(crate) const fn row(
     doc: &'static str,
     parse: fn(&mut Args<'_>, &mut ParseCx<'_>) -> Parsed,
 ) -> ActionRow {
-    ActionRow { name, suffix: false, kinds, since, doc, parse }
+    ActionRow { name, suffix: false, experimental: false, kinds, since, doc, parse }
 }
 
 impl ActionRow {
+    /// The same row for an experiment.
+    pub(crate) const fn experimental(mut self) -> Self {
+        self.experimental = true;
+        self
+    }
+
     /// The same row with `(…)` after its name.
     pub(crate) const fn with_suffix(mut self) -> Self {
         self.suffix = true;
@@ -109,6 +119,8 @@ pub(crate) const TABLES: &[&[ActionRow]] = &[
     header::ROWS,
     http_reply::ROWS,
     log::ROWS,
+    mark::ROWS,
+    normalize_uri::ROWS,
     redirect::ROWS,
     replace::ROWS,
     status::ROWS,
