@@ -454,6 +454,7 @@ impl<'a> Reader<'a> {
                 let mut parse =
                     ParseCx::new(self.cx.outside, &header.name, kind.has_frontend(), kind.has_backend());
                 parse.experimental = self.cx.parse.experimental;
+                parse.lists = Arc::clone(&self.cx.parse.lists);
                 parse.file = Arc::clone(&self.cx.file);
                 parse.line = line.span.line;
                 parse.http = *proxy.mode == crate::runtime::Mode::Http;
@@ -479,6 +480,7 @@ impl<'a> Reader<'a> {
         };
         let mut next = ParseCx::new(self.cx.outside, "", false, false);
         next.experimental = self.cx.parse.experimental;
+        next.lists = Arc::clone(&self.cx.parse.lists);
         let parse = std::mem::replace(&mut self.cx.parse, next);
         let declared = Declared { proxy: *proxy, parse };
         if declared.proxy.kind == SectionKind::Defaults {

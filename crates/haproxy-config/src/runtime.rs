@@ -35,6 +35,8 @@ pub struct RuntimeConfig {
     pub global: Global,
     /// Frontends, backends and listens in declaration order. The stats sockets' own proxy (`GLOBAL`) is not among them.
     pub proxies: Vec<Arc<Proxy>>,
+    /// The lists of patterns of ACLs and maps, which the stats socket and rules may change.
+    pub lists: Arc<sample::pattern::Catalogue>,
 }
 
 /// The `global` section (configuration manual, section 3).

@@ -1,7 +1,7 @@
 //! ACLs: named or anonymous tests of samples against patterns (configuration manual, section 7.1).
 
-use crate::pattern::{Flags, Lines, Method, Set};
-use crate::{Cx, Expr, Missing, ParseCx, Points, Truth};
+use crate::pattern::{AclPatterns, Flags, Lines, Method, Set};
+use crate::{Cx, Expr, Missing, ParseCx, Points, Truth, Value};
 use config_text::{Place as TextPlace, Problem, Word};
 use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
@@ -27,10 +27,10 @@ pub struct Test {
     pub expr: Expr,
     /// The keyword as written.
     pub keyword: String,
-    /// The patterns.
-    pub patterns: Set<()>,
-    /// Files that patterns came from, for `show acl`.
-    pub files: Vec<String>,
+    /// How they match.
+    method: Method,
+    /// The patterns: of each file, then of the line.
+    patterns: Vec<Arc<AclPatterns>>,
     /// `-u`
     pub id: Option<i64>,
     /// File and line.
@@ -38,11 +38,20 @@ pub struct Test {
 }
 
 impl Test {
+    /// The patterns as the configuration has them, as written.
+    pub fn patterns(&self) -> impl Iterator<Item = &[u8]> {
+        self.patterns.iter().flat_map(|patterns| patterns.live().configured().iter().map(|(text, ())| text))
+    }
+
+    fn holds(&self, sample: &Value<'_>) -> bool {
+        self.patterns.iter().any(|patterns| patterns.matches(sample))
+    }
+
     fn matches(&self, cx: &Cx<'_>) -> Truth {
         let mut hit = false;
-        let method = self.patterns.method();
+        let method = self.method;
         let outcome = self.expr.each(cx, &mut |value| {
-            hit = value.cast(method.input()).is_some_and(|sample| self.patterns.matches(&sample));
+            hit = value.cast(method.input()).is_some_and(|sample| self.holds(&sample));
             if hit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         match outcome {
@@ -200,8 +209,7 @@ fn parse_test(words: &[Word], cx: &mut ParseCx<'_>) -> Result<Test, Problem> {
         _ => Method::implied(expr.output()),
     };
     let mut flags = Flags::default();
-    let mut set: Option<Set<()>> = None;
-    let mut files = Vec::new();
+    let mut files: Vec<Arc<AclPatterns>> = Vec::new();
     let (mut as_map, mut ended, mut id) = (false, false, None);
     let name = expr.fetch().name;
     while let Some(word) = words.get(at) {
@@ -232,7 +240,7 @@ fn parse_test(words: &[Word], cx: &mut ParseCx<'_>) -> Result<Test, Problem> {
                 at += 1;
             }
             b"-m" => {
-                if set.is_some() {
+                if !files.is_empty() {
                     return Err(Problem::new(
                         "'-m' must only be specified before patterns and files in parsing ACL expression",
                     ));
@@ -255,9 +263,7 @@ fn parse_test(words: &[Word], cx: &mut ParseCx<'_>) -> Result<Test, Problem> {
             }
             b"-f" => {
                 let path = argument.map(Word::lossy).unwrap_or_default();
-                let set = set.get_or_insert(Set::new(required(method, name)?));
-                load(set, &path, flags, as_map, cx)?;
-                files.push(path);
+                files.push(load(required(method, name)?, &path, flags, as_map, cx)?);
                 at += 1;
             }
             _ => {
@@ -270,10 +276,7 @@ fn parse_test(words: &[Word], cx: &mut ParseCx<'_>) -> Result<Test, Problem> {
         at += 1;
     }
     let patterns = words.get(at..).unwrap_or_default();
-    let mut set = match set {
-        Some(set) => set,
-        None => Set::new(required(method, name)?),
-    };
+    let mut set: Set<()> = Set::new(required(method, name)?);
     if patterns.is_empty()
         && files.is_empty()
         && !ended
@@ -292,7 +295,15 @@ fn parse_test(words: &[Word], cx: &mut ParseCx<'_>) -> Result<Test, Problem> {
     let outside = cx.outside;
     set.add_words(patterns.iter().map(|w| w.as_ref()), flags, &|host| outside.resolve(host), || ())
         .map_err(Problem::new)?;
-    Ok(Test { expr, keyword, patterns: set, files, id, declared_at: (Arc::clone(&cx.file), cx.line) })
+    let list = cx.lists.unnamed(id);
+    list.fill(set.iter().map(|(text, ())| (text, &b""[..])));
+    let (name, _) = keyword.split_once('(').unwrap_or((&keyword, ""));
+    list.used(false, format!("acl '{name}' file '{}' line {}", cx.file, cx.line));
+    let method = set.method();
+    let own = Arc::new(AclPatterns::new(set, flags));
+    list.follow(Arc::clone(&own) as _);
+    files.push(own);
+    Ok(Test { expr, keyword, method, patterns: files, id, declared_at: (Arc::clone(&cx.file), cx.line) })
 }
 
 fn required(method: Option<Method>, fetch: &str) -> Result<Method, Problem> {
@@ -301,22 +312,35 @@ fn required(method: Option<Method>, fetch: &str) -> Result<Method, Problem> {
     })
 }
 
+/// The patterns of a file.
 fn load(
-    set: &mut Set<()>,
+    method: Method,
     path: &str,
     flags: Flags,
     as_map: bool,
     cx: &mut ParseCx<'_>,
-) -> Result<(), Problem> {
+) -> Result<Arc<AclPatterns>, Problem> {
     let text = read_patterns(path, cx).map_err(Problem::new)?;
     let outside = cx.outside;
+    let pattern = |entry| {
+        if as_map { key_of(entry) } else { entry }
+    };
+    let mut set = Set::new(method);
     for (line, entry) in Lines::new(&text) {
-        let entry =
-            if as_map { entry.split(|&b| b == b' ' || b == b'\t').next().unwrap_or_default() } else { entry };
-        set.add(entry, flags, &|host| outside.resolve(host), ())
+        set.add(pattern(entry), flags, &|host| outside.resolve(host), ())
             .map_err(|error| Problem::new(format!("{error} at line {line} of file '{path}'")))?;
     }
-    Ok(())
+    let list = cx.lists.file(path, false);
+    list.fill(Lines::new(&text).map(|(_, entry)| (pattern(entry), &b""[..])));
+    list.used(false, format!("acl at file '{}' line {}", cx.file, cx.line));
+    let patterns = Arc::new(AclPatterns::new(set, flags));
+    list.follow(Arc::clone(&patterns) as _);
+    Ok(patterns)
+}
+
+/// `-M`: the first word of a line.
+fn key_of(entry: &[u8]) -> &[u8] {
+    entry.split(|&b| b == b' ' || b == b'\t').next().unwrap_or_default()
 }
 
 /// The text of a pattern file: `virt@` has none, `opt@` may be missing (configuration manual, section 2.7).

@@ -1,7 +1,7 @@
 //! What parsers of expressions, conditions and rules are given beside their words, and what they leave behind for the end of the
 //! configuration.
 
-use crate::pattern::{Map, Method};
+use crate::pattern::{Catalogue, Map, Method};
 use crate::{AclSet, NamedUserList, Points, Type};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -152,8 +152,9 @@ pub struct ParseCx<'a> {
     pub defaults: bool,
     /// `expose-experimental-directives`
     pub experimental: bool,
+    /// The lists of patterns of the whole configuration.
+    pub lists: Arc<Catalogue>,
     files: HashMap<String, Arc<[u8]>>,
-    maps: Vec<(String, Method, Type, Arc<Map>)>,
 }
 
 impl std::fmt::Debug for ParseCx<'_> {
@@ -188,8 +189,8 @@ impl<'a> ParseCx<'a> {
             warnings: Vec::new(),
             defaults: false,
             experimental: false,
+            lists: Arc::default(),
             files: HashMap::new(),
-            maps: Vec::new(),
         }
     }
 
@@ -234,15 +235,24 @@ impl<'a> ParseCx<'a> {
 
     /// A map, loaded once for a file, method and kind of value.
     pub(crate) fn map(&mut self, path: &str, method: Method, output: Type) -> Result<Arc<Map>, String> {
-        if let Some((.., map)) =
-            self.maps.iter().find(|(p, m, o, _)| p == path && *m == method && *o == output)
-        {
-            return Ok(Arc::clone(map));
-        }
-        let text = crate::acl::read_patterns(path, self)?;
-        let outside = self.outside;
-        let map = Arc::new(Map::load(path, &text, method, output, &|host| outside.resolve(host))?);
-        self.maps.push((path.to_owned(), method, output, Arc::clone(&map)));
+        let known = self
+            .lists
+            .maps()
+            .iter()
+            .find(|map| map.file() == path && map.kind() == (method, output))
+            .cloned();
+        let map = match known {
+            Some(map) => map,
+            None => {
+                let text = crate::acl::read_patterns(path, self)?;
+                let outside = self.outside;
+                let list = self.lists.file(path, true);
+                let map = Arc::new(Map::load(list, &text, method, output, &|host| outside.resolve(host))?);
+                self.lists.maps().push(Arc::clone(&map));
+                map
+            }
+        };
+        map.list().used(true, format!("map at file '{}' line {}", self.file, self.line));
         Ok(map)
     }
 }

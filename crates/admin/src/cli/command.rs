@@ -14,6 +14,8 @@ pub struct Cx<'a> {
     pub scope: &'a Scope,
     /// The connection's own settings.
     pub session: &'a mut Session,
+    /// What followed `<<`.
+    pub payload: Option<&'a str>,
 }
 
 /// A reply that needs other threads' answers.

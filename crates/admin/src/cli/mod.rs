@@ -9,17 +9,19 @@ mod clear;
 mod dialogue;
 mod errors;
 mod frontend;
+mod patterns;
 mod server;
 mod show;
 mod streams;
 
 use command::Command;
 
-const TABLES: [&[Command]; 7] = [
+const TABLES: [&[Command]; 8] = [
     clear::COMMANDS,
     dialogue::COMMANDS,
     errors::COMMANDS,
     frontend::COMMANDS,
+    patterns::COMMANDS,
     server::COMMANDS,
     show::COMMANDS,
     streams::COMMANDS,

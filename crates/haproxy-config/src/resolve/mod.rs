@@ -113,7 +113,8 @@ pub(crate) fn resolve(
         proxy.options.h1_case_adjust_client &= adjusts_case;
         proxy.options.h1_case_adjust_server &= adjusts_case;
     }
-    Some(RuntimeConfig { global, proxies: built.into_iter().map(Arc::new).collect() })
+    let lists = Arc::clone(&resolver.cx.parse.lists);
+    Some(RuntimeConfig { global, proxies: built.into_iter().map(Arc::new).collect(), lists })
 }
 
 /// Numbers for the proxies: those written, and for the others the first free ones in order. A stats socket's own proxy takes one.

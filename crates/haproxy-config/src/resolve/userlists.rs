@@ -76,10 +76,10 @@ fn check_test(
         String::from_utf8_lossy(acl.name()),
         test.expr.fetch().name
     );
-    if test.patterns.is_empty() {
+    if test.patterns().next().is_none() {
         resolver.refuse(format!("{title}: no groups specified."));
     }
-    for (text, ()) in test.patterns.iter() {
+    for text in test.patterns() {
         let group = String::from_utf8_lossy(text);
         if !list.groups.iter().any(|known| *known == group) {
             resolver.refuse(format!("{title}: invalid group '{group}'."));

@@ -279,6 +279,14 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         "Text that describes the instance.",
     ),
     row(
+        "expose-experimental-directives",
+        G,
+        Since(2, 4),
+        "",
+        Set::Custom(expose_experimental),
+        "Allows what the reference calls an experiment.",
+    ),
+    row(
         "fd-hard-limit",
         G,
         Since(2, 5),
@@ -303,14 +311,6 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         "<target> [len <n>] [format <f>] [sample <s>] <facility> [max [min]]",
         Set::Custom(log),
         "Where logs go.",
-    ),
-    row(
-        "expose-experimental-directives",
-        G,
-        Since(2, 4),
-        "",
-        Set::Custom(expose_experimental),
-        "Allows what the reference calls an experiment.",
     ),
     row(
         "log-send-hostname",

@@ -73,7 +73,10 @@ impl HttpReply {
         for (name, format) in &self.headers {
             let mut value = Vec::new();
             format.render(log, cx, &mut value);
-            fields.push((name.clone(), value));
+            // HAPROXY: a field without a value is left out.
+            if !value.is_empty() {
+                fields.push((name.clone(), value));
+            }
         }
         let length = body.as_ref().len();
         // HAPROXY: a 204 has no length, and the connection is closed after it.

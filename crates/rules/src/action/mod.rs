@@ -9,6 +9,7 @@ mod expect_proxy;
 mod flow;
 mod header;
 pub(crate) mod http_reply;
+mod list;
 mod log;
 mod mark;
 mod normalize_uri;
@@ -118,6 +119,7 @@ pub(crate) const TABLES: &[&[ActionRow]] = &[
     flow::ROWS,
     header::ROWS,
     http_reply::ROWS,
+    list::ROWS,
     log::ROWS,
     mark::ROWS,
     normalize_uri::ROWS,

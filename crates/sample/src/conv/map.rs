@@ -8,27 +8,27 @@ use std::borrow::Cow;
 
 fn lookup<'a>(value: Value<'a>, args: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>> {
     let Arg::Map(map) = arg(args, 0) else { return None };
-    match map.set().find(&value) {
-        Some(found) => Some(found.clone()),
-        None => default(arg(args, 1)),
-    }
+    map.with(|set| set.find(&value).cloned()).or_else(|| default(arg(args, 1)))
 }
 
 /// `map_regm`: the value with `\0` to `\9` replaced by the groups.
 fn lookup_groups<'a>(value: Value<'a>, args: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>> {
     let Arg::Map(map) = arg(args, 0) else { return None };
-    let Some((found, groups)) = map.set().find_with_groups(&value) else { return default(arg(args, 1)) };
-    let (Value::Str(template), Some(groups)) = (found, groups) else { return Some(found.clone()) };
-    let subject = value.clone().into_text();
-    let mut out = Vec::new();
-    Regex::expand(template, &groups, &subject, &mut out);
-    Some(Value::Str(Cow::Owned(out)))
+    let found = map.with(|set| {
+        let (found, groups) = set.find_with_groups(&value)?;
+        let (Value::Str(template), Some(groups)) = (found, groups) else { return Some(found.clone()) };
+        let subject = value.clone().into_text();
+        let mut out = Vec::new();
+        Regex::expand(template, &groups, &subject, &mut out);
+        Some(Value::Str(Cow::Owned(out)))
+    });
+    found.or_else(|| default(arg(args, 1)))
 }
 
 /// `map_*_key`: the key that matched.
 fn lookup_key<'a>(value: Value<'a>, args: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>> {
     let Arg::Map(map) = arg(args, 0) else { return None };
-    map.set().find_key(&value).map(|key| Value::Str(Cow::Owned(key.to_vec())))
+    map.with(|set| set.find_key(&value).map(|key| Value::Str(Cow::Owned(key.to_vec()))))
 }
 
 fn default<'a>(slot: &'a Arg) -> Option<Value<'a>> {

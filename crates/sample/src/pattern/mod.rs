@@ -3,6 +3,8 @@
 
 mod file;
 mod ip;
+mod list;
+mod live;
 mod map;
 mod number;
 mod regex;
@@ -10,6 +12,9 @@ mod set;
 mod text;
 
 pub use file::Lines;
+pub use list::{Catalogue, List, Refused};
+pub(crate) use live::Follower;
+pub use live::{AclPatterns, Live};
 pub use map::Map;
 pub use regex::Regex;
 pub use set::{Flags, Set};

@@ -176,6 +176,13 @@ impl<T> Set<T> {
         Ok(())
     }
 
+    /// Gives the entry at a place, in the order of their addition, another value.
+    pub(crate) fn set_value(&mut self, place: usize, value: T) {
+        if let Some(entry) = self.entries.get_mut(place) {
+            entry.value = value;
+        }
+    }
+
     /// The value of the entry that matches a sample; the sample is cast to what the method takes. [`Method::Found`] and
     /// [`Method::Bool`] need no entry: see [`Set::matches`].
     #[must_use]
