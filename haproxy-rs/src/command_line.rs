@@ -301,6 +301,11 @@ fn normalise(arguments: impl Iterator<Item = OsString>) -> Result<Vec<OsString>,
                     let value = arguments.next().ok_or_else(missing)?;
                     words.push(long(named(*letter), &value));
                 }
+                Some(b'd') if option.get(1) == Some(&b't') => {
+                    // HAPROXY: what follows the letters is ignored; the description is the next argument.
+                    let description = arguments.next_if(|next| !next.as_bytes().starts_with(b"-"));
+                    return Err(trace_option(description.unwrap_or_default().as_bytes()));
+                }
                 Some(b'd') => debug_option(option.get(1..).unwrap_or_default(), &mut words)?,
                 Some(b'v') => {}
                 _ => return Err(Refusal::Usage),
@@ -361,7 +366,6 @@ fn debug_option(option: &[u8], words: &mut Vec<OsString>) -> Result<(), Refusal>
                 }
                 "--show-lines"
             }
-            Some(b't') => return Err(not_built("-dt")),
             // HAPROXY: any other letters are plain debug mode.
             _ => "--debug",
         },
@@ -369,6 +373,30 @@ fn debug_option(option: &[u8], words: &mut Vec<OsString>) -> Result<(), Refusal>
     words.push(flag.into());
     Ok(())
 }
+
+/// `-dt [<source>[:<level>[:<verbosity>]],...]`: what the reference says of words that it does not know. There are no traces here:
+/// any other description is refused.
+fn trace_option(description: &[u8]) -> Refusal {
+    let description = String::from_utf8_lossy(description).into_owned();
+    for element in description.split(',').filter(|element| !element.is_empty()) {
+        let mut parts = element.split(':');
+        let source = parts.next().unwrap_or_default();
+        if !source.is_empty() && !TRACE_SOURCES.contains(&source) {
+            return Refusal::Alert(format!("-dt: unknown trace source '{source}'."));
+        }
+        let level = parts.next().unwrap_or_default();
+        if !level.is_empty() && !TRACE_LEVELS.contains(&level) {
+            return Refusal::Alert(format!(
+                "-dt: no such trace level '{level}', available levels are 'error', 'user', 'proto', 'state', 'data', and 'developer'."
+            ));
+        }
+    }
+    not_built(format!("-dt {description}").trim_end())
+}
+
+const TRACE_SOURCES: &[&str] =
+    &["applet", "check", "fcgi", "h1", "h2", "h3", "peers", "pt", "qmux", "quic", "stream"];
+const TRACE_LEVELS: &[&str] = &["error", "user", "proto", "state", "data", "developer"];
 
 /// `-dM[<byte>[,]][option,...]`: there are no pools to poison here; the words are checked as the reference checks them.
 fn memory_option(option: &[u8], words: &mut Vec<OsString>) -> Result<(), Refusal> {
@@ -495,6 +523,17 @@ mod tests {
         assert_eq!(i.without_effect, ["-dM0x50,no-merge"]);
         assert!(parsed("-dC -f a").unwrap().show_lines && parsed("-dC0 -f a").unwrap().show_lines);
         assert!(matches!(parsed("-dC12 -f a"), Err(Refusal::Alert(_))));
+        let traced = |line: &str| match parsed(line) {
+            Err(Refusal::Alert(text)) => text,
+            other => panic!("{line}: {other:?}"),
+        };
+        assert_eq!(traced("-dt nope -f a"), "-dt: unknown trace source 'nope'.");
+        assert_eq!(traced("-dt h1,nope:x -f a"), "-dt: unknown trace source 'nope'.");
+        assert!(
+            traced("-dt h1:loud -f a").starts_with("-dt: no such trace level 'loud', available levels are")
+        );
+        assert_eq!(traced("-dt h1:data -f a"), "'-dt h1:data' is not implemented yet in haproxy-rs");
+        assert_eq!(traced("-dtx -f a"), "'-dt' is not implemented yet in haproxy-rs");
         let unknown = "-dM: unknown pool debugging feature <xx>";
         assert_eq!(parsed("-dMxx -f a"), Err(Refusal::Alert(unknown.to_owned())));
     }

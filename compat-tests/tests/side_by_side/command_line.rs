@@ -55,6 +55,13 @@ const CASES: &[Case] = &[
     Case(&["-cc", "version_before(3.1)"], 0, "", ""),
     Case(&["-cc", "foo("], 2, "", "unparsable conditional expression 'foo('"),
     Case(&["-f"], 1, "", "failed to copy argv."),
+    Case(&["-dt", "nope", "-c", "-f", "{good}"], 1, "", "-dt: unknown trace source 'nope'."),
+    Case(
+        &["-dt", "h1:loud", "-c", "-f", "{good}"],
+        1,
+        "",
+        "-dt: no such trace level 'loud', available levels are 'error', 'user', 'proto', 'state', 'data', and 'developer'.",
+    ),
     Case(
         &["-db", "-f", "{empty}"],
         1,
