@@ -1,13 +1,18 @@
-//! The PROXY protocol header of an accepted connection, both versions.
+//! The headers in front of an accepted connection: the PROXY protocol's, both versions, and NetScaler's.
 
-/// The first bytes of a connection to a listener with `accept-proxy`: never more is taken than there is.
+/// The magic number of the seeds.
+const MAGIC: u32 = 0x1122_3344;
+
+/// The first bytes of a connection to a listener with `accept-proxy` or `accept-netscaler-cip`: never more is taken than there is.
 pub fn accepted(data: &[u8]) {
-    if let Some(size) = proxy::accept_proxy_size(data) {
+    check(data, proxy::accept_proxy_size);
+    check(data, |data| proxy::netscaler_size(data, MAGIC));
+}
+
+fn check(data: &[u8], size_of: impl Fn(&[u8]) -> Option<usize>) {
+    if let Some(size) = size_of(data) {
         assert!(size <= data.len(), "{size} of {} bytes", data.len());
-        assert_eq!(
-            proxy::accept_proxy_size(data.get(..size).unwrap_or_default()),
-            Some(size),
-            "what follows the header matters"
-        );
+        let alone = size_of(data.get(..size).unwrap_or_default());
+        assert_eq!(alone, Some(size), "what follows the header matters");
     }
 }

@@ -150,6 +150,12 @@ fn netscaler_header(data: &[u8], magic: u32) -> Result<Received, Failure> {
     }
 }
 
+/// The size of the NetScaler header that `input` begins with; none when it begins with none that is whole and valid.
+#[must_use]
+pub fn netscaler_size(input: &[u8], magic: u32) -> Option<usize> {
+    receive_netscaler(input, magic).ok().map(|header| header.size)
+}
+
 /// The size of the PROXY header that `input` begins with; none when it begins with none that is whole and valid.
 #[must_use]
 pub fn header_size(input: &[u8]) -> Option<usize> {

@@ -33,7 +33,7 @@ mod timers;
 mod transport;
 mod worker;
 
-pub use accept_proxy::header_size as accept_proxy_size;
+pub use accept_proxy::{header_size as accept_proxy_size, netscaler_size};
 pub use pipes::PipeCounts;
 pub use process::Process;
 pub use service::{PageRequest, StatsService, TrafficLog};

@@ -32,7 +32,10 @@ fn method<'a>(cx: &Cx<'a>, _: &'a [Arg]) -> Fetched<'a> {
 }
 
 fn version<'a>(cx: &Cx<'a>, _: &'a [Arg]) -> Fetched<'a> {
-    some_text(head(cx)?.received_version_text().strip_prefix(b"HTTP/").unwrap_or_default())
+    let head = head(cx)?;
+    let received = head.received_version_text();
+    let text = if received.is_empty() { head.version_text() } else { received };
+    some_text(text.strip_prefix(b"HTTP/").unwrap_or_default())
 }
 
 fn path<'a>(cx: &Cx<'a>, _: &'a [Arg]) -> Fetched<'a> {
