@@ -62,7 +62,7 @@ mod tests {
     fn bytes_pass_and_the_end_is_told() {
         let ((mut source, near), (far, mut sink)) =
             (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
-        let pipe = Pipe::new(Some(4096)).unwrap();
+        let pipe = Pipe::new(Some(65_536)).unwrap();
         near.set_nonblocking(true).unwrap();
         assert_eq!(pipe.fill(near.as_fd(), 100).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         source.write_all(b"some bytes").unwrap();
