@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 use std::io::Read;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use keepalived_config::resolved::User;
+use keepalived_config::resolved::{Family, User};
 use keepalived_config::{FileKind, FileStatus, InterfaceStatus, ReadError, System};
 
 /// A configuration file larger than this is none.
@@ -76,6 +77,17 @@ impl System for Machine {
         let octets: Option<Vec<u8>> =
             text.trim().split(':').map(|octet| u8::from_str_radix(octet, 16).ok()).collect();
         octets?.try_into().ok()
+    }
+
+    fn address(&self, interface: &str, family: Family) -> Option<IpAddr> {
+        let entries = nix::ifaddrs::getifaddrs().ok()?.filter(|entry| entry.interface_name == interface);
+        entries.filter_map(|entry| entry.address).find_map(|address| match family {
+            Family::V4 => address.as_sockaddr_in().map(|address| address.ip().into()),
+            Family::V6 => {
+                let address = address.as_sockaddr_in6()?.ip();
+                address.is_unicast_link_local().then_some(address.into())
+            }
+        })
     }
 
     fn status(&self, path: &Path) -> Result<FileStatus, String> {

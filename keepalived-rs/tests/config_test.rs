@@ -52,6 +52,16 @@ fn script(lines: &str) -> String {
     )
 }
 
+/// Two instances of one VRID.
+fn twins(interface: &str, first: &str, second: &str) -> String {
+    let instance = |number: u8, inside: &str| {
+        format!(
+            "vrrp_instance VI_{number} {{\n interface {interface}\n virtual_router_id 51\n{inside}\n virtual_ipaddress {{\n 10.0.0.{number}\n }}\n}}\n"
+        )
+    };
+    instance(1, first) + &instance(2, second)
+}
+
 #[allow(clippy::too_many_lines)] // A table.
 fn rows() -> Vec<Row> {
     let both = |case, text, lines, status| Row { case, text, lines, status, whose: Whose::Both };
@@ -346,6 +356,69 @@ fn rows() -> Vec<Row> {
                 inside("")
             ),
             &["VI_1 and VI_2 both use VRID 51 with IPv4 on interface IF"],
+            5,
+        ),
+        both(
+            "vrid twice over VMACs",
+            twins("IF", " use_vmac vm1", " use_vmac vm2"),
+            &["VI_1 and VI_2 both use VRID 51 with IPv4 on interface IF"],
+            5,
+        ),
+        both(
+            "vrid twice over a VMAC and without",
+            twins("IF", "", " use_vmac"),
+            &["VI_1 and VI_2 both use VRID 51 with IPv4 on interface IF"],
+            5,
+        ),
+        both("vrid twice in two groups", twins("IF", "", " mcast_dst_ip 224.0.0.99"), &[], 0),
+        both(
+            "vrid twice to one peer",
+            twins(
+                "IF",
+                " unicast_peer {\n  10.0.0.8\n  10.0.0.9\n }",
+                " unicast_peer {\n  10.0.0.9\n  10.0.0.7\n }",
+            ),
+            &["(VI_1) duplicate VRID conflict with VI_2 VRID 51"],
+            5,
+        ),
+        both(
+            "vrid twice to two peers",
+            twins("IF", " unicast_peer {\n  10.0.0.8\n }", " unicast_peer {\n  10.0.0.9\n }"),
+            &[],
+            0,
+        ),
+        both(
+            "vrid three times",
+            format!(
+                "{}{}",
+                twins("IF", "", ""),
+                "vrrp_instance VI_3 {\n interface IF\n virtual_router_id 51\n virtual_ipaddress {\n 10.0.0.3\n }\n}\n"
+            ),
+            &[
+                "VI_1 and VI_2 both use VRID 51 with IPv4 on interface IF",
+                "VI_1 and VI_3 both use VRID 51 with IPv4 on interface IF",
+                "VI_2 and VI_3 both use VRID 51 with IPv4 on interface IF",
+            ],
+            5,
+        ),
+        both(
+            "addresses without an interface",
+            inside(
+                " unicast_src_ip 10.0.0.1\n unicast_peer {\n  10.0.0.2\n }\n virtual_ipaddress_excluded {\n  10.0.0.5\n  fd09::5\n  10.0.0.6/24 dev IF\n }",
+            )
+            .replace(" interface IF\n", "\n"),
+            &[
+                "(VI_1): no interface for vip 10.211.55.100/24 - removing",
+                "(VI_1): no interface for evip 10.0.0.5 - removing",
+                "(VI_1): no interface for evip fd09::5 - removing",
+                "(VI_1) No VIP specified; at least one is sensible",
+            ],
+            5,
+        ),
+        both(
+            "v3 without a VIP",
+            twins("IF", " version 3", "").replace("10.0.0.1\n", "\n"),
+            &["(VI_1) No VIP specified; at least one is required"],
             5,
         ),
         both(

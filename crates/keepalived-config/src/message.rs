@@ -97,6 +97,11 @@ impl Messages {
         self.list.push(Message { diagnostic, scope });
     }
 
+    /// Something makes it impossible to run.
+    pub(crate) fn refused(&self) -> bool {
+        self.list.iter().any(|message| message.diagnostic.severity == Severity::Alert)
+    }
+
     pub(crate) fn into_list(self) -> Vec<Message> {
         self.list
     }

@@ -3,9 +3,10 @@
 //! The binary implements it with system calls, tests with tables.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use crate::resolved::User;
+use crate::resolved::{Family, User};
 
 /// Kind of a file, symbolic links not followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,10 @@ pub trait System {
     }
     /// The Ethernet address of an interface.
     fn hardware_address(&self, _name: &str) -> Option<[u8; 6]> {
+        None
+    }
+    /// The address that adverts of this family are sent from on an interface: the first one, for IPv6 the link-local one.
+    fn address(&self, _interface: &str, _family: Family) -> Option<IpAddr> {
         None
     }
     /// `lstat`.

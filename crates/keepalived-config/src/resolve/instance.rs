@@ -1,6 +1,5 @@
 //! `vrrp_instance`: what its settings come to together.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -88,9 +87,13 @@ impl Draft {
             );
             declared.preempt_delay = None;
         }
+        network::drop_homeless(&mut declared, &interface, rx);
         if declared.addresses.is_empty() && (strict || !declared.no_virtual_address) {
-            let wish = if version == Version::V3 || strict { "required" } else { "sensible" };
-            rx.warn("no-address", format!("({name}) No VIP specified; at least one is {wish}"));
+            if version == Version::V3 || strict {
+                rx.refuse("no-address", format!("({name}) No VIP specified; at least one is required"));
+            } else {
+                rx.warn("no-address", format!("({name}) No VIP specified; at least one is sensible"));
+            }
         }
         fit_packet(&mut declared, family, rx);
         if strict {
@@ -220,21 +223,42 @@ pub(crate) fn mail_default(own: Option<bool>, global: &GlobalDecl) -> bool {
 
 /// Two instances that hear each other's adverts as their own. True: the configuration cannot run.
 pub(crate) fn duplicates(instances: &[VrrpInstance], rx: &mut Resolver<'_>) -> bool {
-    let mut found = false;
-    let mut first_of = HashMap::new();
-    for later in instances.iter().filter(|i| i.unicast_peers.is_empty() && !i.lacks_peers) {
-        let key = (later.virtual_router_id, later.advert_interface(), later.mcast_group);
-        let Some(earlier) = first_of.insert(key, later.name.as_str()) else { continue };
-        first_of.insert(key, earlier);
-        let family = if later.family == Family::V4 { "IPv4" } else { "IPv6" };
-        let text = format!(
-            "{earlier} and {} both use VRID {} with {family} on interface {}",
-            later.name, later.virtual_router_id, later.interface
-        );
-        rx.refuse("duplicate-vrid", text);
-        found = true;
+    let mut texts = Vec::new();
+    for (position, earlier) in instances.iter().enumerate() {
+        let later = instances.iter().skip(position + 1);
+        for later in later.filter(|later| later.virtual_router_id == earlier.virtual_router_id) {
+            let vrid = earlier.virtual_router_id;
+            let multicast = [earlier, later].map(|instance| instance.unicast_peers.is_empty());
+            // A VMAC is no help: it has the address that others of this VRID have, too.
+            if multicast == [true, true]
+                && (&earlier.interface, earlier.mcast_group) == (&later.interface, later.mcast_group)
+            {
+                let family = if later.family == Family::V4 { "IPv4" } else { "IPv6" };
+                texts.push(format!(
+                    "{} and {} both use VRID {vrid} with {family} on interface {}",
+                    earlier.name, later.name, later.interface
+                ));
+            } else if multicast == [false, false] && share_a_peer(earlier, later, rx) {
+                texts.push(format!(
+                    "({}) duplicate VRID conflict with {} VRID {vrid}",
+                    earlier.name, later.name
+                ));
+            }
+        }
     }
+    let found = !texts.is_empty();
+    texts.into_iter().for_each(|text| rx.refuse("duplicate-vrid", text));
     found
+}
+
+/// Whether what a peer sends could be for either of two unicast instances.
+fn share_a_peer(one: &VrrpInstance, other: &VrrpInstance, rx: &Resolver<'_>) -> bool {
+    let interface = |of: &VrrpInstance| of.vmac.as_ref().map_or(&of.interface, |vmac| &vmac.name).clone();
+    let source = |of: &VrrpInstance| of.source.or_else(|| rx.system.address(&of.interface, of.family));
+    let peer = |of: &VrrpInstance, address| of.unicast_peers.iter().any(|peer| peer.address == address);
+    interface(one) == interface(other)
+        && one.unicast_peers.iter().any(|each| peer(other, each.address))
+        && source(one) == source(other)
 }
 
 fn version(declared: &InstanceDecl, global: &GlobalDecl, family: Family) -> Version {

@@ -101,6 +101,10 @@ pub(crate) fn resolve(
     for draft in resolved {
         let instance = draft.finish(&global_decl, &config, &usable, &trackers, &mut names, &mut rx);
         config.instances.push(instance);
+        // The reference looks no further than the first one.
+        if rx.messages.refused() {
+            return None;
+        }
     }
     let unusable = instance::duplicates(&config.instances, &mut rx);
     group::after_members(&mut config, &mut rx);

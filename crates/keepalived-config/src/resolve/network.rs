@@ -61,7 +61,8 @@ pub(crate) fn obey_the_rfc(
         rx.warn("strict", format!("({name}): cannot specify MAC address with strict mode - clearing"));
     }
     match declared.addresses.first() {
-        None => rx.refuse("strict", format!("({name}) strict mode needs at least one virtual address")),
+        // It was refused already.
+        None => {}
         Some(first) if family == Family::V6 => {
             let link_local =
                 matches!(first.address, std::net::IpAddr::V6(address) if address.is_unicast_link_local());
@@ -74,6 +75,29 @@ pub(crate) fn obey_the_rfc(
     if declared.auth != AuthKind::None && version == Version::V2 {
         rx.warn("auth", format!("({name}) Strict mode does not support authentication. Ignoring."));
         declared.auth = AuthKind::None;
+    }
+}
+
+/// An instance without an interface has none for addresses that name none.
+pub(crate) fn drop_homeless(declared: &mut InstanceDecl, interface: &str, rx: &mut Resolver<'_>) {
+    if !interface.is_empty() {
+        return;
+    }
+    let name = &declared.name;
+    for (what, list) in [("vip", &mut declared.addresses), ("evip", &mut declared.excluded)] {
+        list.retain(|address| {
+            let is_homeless = address.device.is_empty();
+            if is_homeless {
+                let prefix = match (address.address.is_ipv4(), address.prefix) {
+                    (true, 32) | (false, 128) => String::new(),
+                    (_, prefix) => format!("/{prefix}"),
+                };
+                let text =
+                    format!("({name}): no interface for {what} {}{prefix} - removing", address.address);
+                rx.warn("no-interface", text);
+            }
+            !is_homeless
+        });
     }
 }
 
@@ -176,9 +200,8 @@ impl Interfaces {
         }
         let address_prefix = global.network.vmac_addr_prefix.clone().unwrap_or(prefix);
         let every = declared.network.vmac_addresses;
-        let default = global.default_interface.clone().unwrap_or_else(|| "eth0".to_owned());
         for address in declared.addresses.iter_mut().chain(&mut declared.excluded) {
-            of.place(address, interface, &default, ipv6, every, &address_prefix, vrid, names, rx);
+            of.place(address, interface, ipv6, every, &address_prefix, vrid, names, rx);
         }
         of
     }
@@ -189,7 +212,6 @@ impl Interfaces {
         &mut self,
         address: &mut Address,
         interface: &str,
-        default: &str,
         ipv6: bool,
         every: bool,
         prefix: &str,
@@ -197,8 +219,7 @@ impl Interfaces {
         names: &mut VmacNames,
         rx: &Resolver<'_>,
     ) {
-        let own = if interface.is_empty() { default } else { interface };
-        let base = if address.device.is_empty() { own.to_owned() } else { address.device.clone() };
+        let base = if address.device.is_empty() { interface.to_owned() } else { address.device.clone() };
         let same_family = address.address.is_ipv6() == ipv6;
         let elsewhere = base != interface || !same_family;
         if elsewhere && (address.use_vmac || (every && self.vmac.is_some()))

@@ -75,7 +75,7 @@ impl Shell {
     pub(super) fn send(&mut self, id: InstanceId, source: IpAddr, destination: IpAddr, datagram: &[u8]) {
         if let Err(error) = self.sockets.send(id, source, destination, datagram) {
             let name = self.config.instances.get(id.0).map_or("", |instance| &instance.name);
-            let errno = nix::errno::Errno::from_raw(error.raw_os_error().unwrap_or(0));
+            let number = error.raw_os_error().unwrap_or(0);
             // A full queue drops this advert only; the next one is due soon. A farewell through an interface that is
             // down cannot succeed.
             let up = self
@@ -84,7 +84,7 @@ impl Shell {
                 .get(id.0)
                 .is_some_and(|instance| self.interfaces.is_up(instance.advert_interface()));
             if up {
-                normal!("({name}): send advert error {} ({})", errno as i32, errno.desc());
+                normal!("({name}): send advert error {number} ({})", sys::process::error_text(&error));
             }
         }
     }
