@@ -82,6 +82,7 @@ test-reload: build
 	$(LAB) -m reload
 
 test-netns: build
+	.ci/tools nftables
 	$(LAB) -m netns
 
 soak-netns: build

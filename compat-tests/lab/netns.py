@@ -37,6 +37,10 @@ class Namespace:
     def ip(self, *words, check=True):
         return ip("-n", self.name, *words, check=check)
 
+    def run(self, *words, check=True):
+        """Runs a command in the namespace, to its end."""
+        return subprocess.run(self.command(*words), check=check, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+
     def call(self, function, *arguments):
         """Runs `function` in a thread that has entered the namespace. Sockets it opens stay there."""
         result = []

@@ -118,7 +118,10 @@ class Router:
                 os.kill(pid, signal.SIGSTOP)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
-        return time.time()
+        at = time.time()
+        # Until then they have files locked.
+        poll.until("the killed processes end", lambda: all(is_dead(pid) for pid in pids), PATIENCE, 0.005)
+        return at
 
     def pause(self):
         for pid in self.space_pids():
@@ -289,6 +292,15 @@ class Rig:
     def garp(self, router, address, after=0.0, timeout=PATIENCE):
         return self.capture.wait(f"GARP of {router.name} for {address}", lambda frame: frame.kind in ("garp", "na") and frame.router == router.name
                                  and frame.fields["address"] == address, after, timeout)
+
+
+def is_dead(pid):
+    """Whether nothing is left of a process but its exit status."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def is_advert(router, priority=None, vrid=None):

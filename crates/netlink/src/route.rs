@@ -38,7 +38,12 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Kernel(errno) => write!(f, "{}({errno})", nix::errno::Errno::from_raw(*errno).desc()),
+            Self::Kernel(errno) => {
+                let text = std::io::Error::from_raw_os_error(*errno).to_string();
+                // The C library's text, without what Rust adds.
+                let plain = text.strip_suffix(&format!(" (os error {errno})")).unwrap_or(&text);
+                write!(f, "{plain}({errno})")
+            }
             Self::Transport(text) => f.write_str(text),
         }
     }

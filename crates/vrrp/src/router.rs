@@ -32,6 +32,8 @@ pub struct Surroundings {
     pub sources: Vec<Option<IpAddr>>,
     /// For each tracker what it says; unknown where missing.
     pub readings: Vec<Reading>,
+    /// For each instance whether its own interface was made just now, so that no earlier life can have left anything on it.
+    pub unused: Vec<bool>,
 }
 
 /// What happens.
@@ -126,6 +128,7 @@ pub struct Router {
     changing: BTreeMap<LinkId, (Instant, bool)>,
     bfds: Vec<Health>,
     pacer: Pacer,
+    unused: Vec<bool>,
     startup_until: Option<Instant>,
     /// The next deadline of each instance, in order, and where to find it.
     deadlines: BTreeSet<(Instant, InstanceId)>,
@@ -146,6 +149,7 @@ impl Router {
             pacer: Pacer::new(config.paces.clone(), config.pace_of.clone()),
             changing: BTreeMap::new(),
             bfds: vec![Health::Bad; config.bfds.len()],
+            unused: surroundings.unused.clone(),
             startup_until: None,
             deadlines: BTreeSet::new(),
             deadline_of: vec![None; config.instances.len()],
@@ -279,7 +283,9 @@ impl Router {
             self.log(id, InstanceEvent::StartsInFault);
         }
         for id in self.ids() {
-            self.purge(id);
+            if self.unused.get(id.0) != Some(&true) {
+                self.purge(id);
+            }
         }
         for index in 0..self.groups.len() {
             self.start_group(index);

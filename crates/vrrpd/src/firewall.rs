@@ -86,9 +86,15 @@ impl Firewall {
         addresses.map(blocked).collect()
     }
 
-    /// A VMAC was made.
-    pub(crate) fn add_vmac(&mut self, vmac: &Vmac, shared: Option<Ipv6Addr>, interfaces: &Interfaces) {
-        if let Some(entry) = self.entry(vmac, shared, interfaces)
+    /// A VMAC was made: its index, and the link-local address that it shares with the interface below.
+    pub(crate) fn add_vmac(
+        &mut self,
+        vmac: &Vmac,
+        index: u32,
+        shared: Option<Ipv6Addr>,
+        interfaces: &Interfaces,
+    ) {
+        if let Some(entry) = self.entry(vmac, index, shared, interfaces)
             && let Some(tables) = self.tables()
             && let Err(error) = tables.add_vmac(&entry)
         {
@@ -96,9 +102,15 @@ impl Firewall {
         }
     }
 
-    /// A VMAC goes.
-    pub(crate) fn remove_vmac(&mut self, vmac: &Vmac, shared: Option<Ipv6Addr>, interfaces: &Interfaces) {
-        if let Some(entry) = self.entry(vmac, shared, interfaces)
+    /// A VMAC goes, or is gone.
+    pub(crate) fn remove_vmac(
+        &mut self,
+        vmac: &Vmac,
+        index: u32,
+        shared: Option<Ipv6Addr>,
+        interfaces: &Interfaces,
+    ) {
+        if let Some(entry) = self.entry(vmac, index, shared, interfaces)
             && let Some(tables) = &mut self.tables
             && let Err(error) = tables.remove_vmac(&entry)
             && error.errno() != Some(libc::ENOENT)
@@ -110,6 +122,7 @@ impl Firewall {
     fn entry(
         &self,
         vmac: &Vmac,
+        index: u32,
         shared: Option<Ipv6Addr>,
         interfaces: &Interfaces,
     ) -> Option<firewall::Vmac> {
@@ -119,9 +132,10 @@ impl Firewall {
         }
         Some(firewall::Vmac {
             ipv6: vmac.ipv6,
-            index: interfaces.by_name(&vmac.name)?.index,
+            index,
             name: vmac.name.clone(),
-            base: interfaces.by_name(&vmac.base)?.index,
+            // Elements are taken away by their keys, whatever has become of the interface below.
+            base: interfaces.by_name(&vmac.base).map_or(0, |link| link.index),
             shared,
         })
     }

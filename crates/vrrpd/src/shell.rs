@@ -124,6 +124,9 @@ impl Shell {
         firewall.configure(&config);
         set_buffers(&config, &monitor, &route);
         set_sysctls(&config, &mut sysctls);
+        let addresses = Addresses::new(&config, params.options.release_vips);
+        let mut assigned = HashMap::new();
+        kernel::log_assigned(&config, &interfaces, &addresses, &mut assigned);
         let mut means = Means {
             interfaces: &mut interfaces,
             kernel: &route,
@@ -137,13 +140,13 @@ impl Shell {
         }
         let linkbeat = Linkbeats::new(&config, &mut interfaces);
         let router_config = setup::router_config(&config);
-        let addresses = Addresses::new(&config, params.options.release_vips);
         let routes = Routes::new(&config);
         let (mut files, mut processes) = (Files::default(), Processes::new());
         files.configure(&config, true);
         processes.configure(&config, Instant::now());
         let mut surroundings = surroundings(&config, &router_config, &interfaces, &addresses, &[]);
         surroundings.readings = readings(&config, &files, &processes);
+        surroundings.unused = config.instances.iter().map(|instance| vmacs.made_for(instance)).collect();
         let mut shell = Self {
             addresses,
             routes,
@@ -172,13 +175,14 @@ impl Shell {
             changed: vec![SystemTime::now(); config.instances.len()],
             stale: false,
             links_up: HashMap::new(),
-            assigned: HashMap::new(),
+            assigned,
             params,
             config,
             interfaces,
             route,
             monitor,
         };
+        shell.note_links();
         shell.watch_routes();
         shell.log_assigned();
         shell.log_channels();
@@ -511,6 +515,7 @@ fn surroundings(
         links_up: router_config.links.iter().map(|name| interfaces.is_up(name)).collect(),
         sources: (0..config.instances.len()).map(source_of).collect(),
         readings: Vec::new(),
+        unused: Vec::new(),
     }
 }
 

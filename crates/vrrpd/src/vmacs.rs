@@ -24,6 +24,8 @@ struct Made {
     instance: String,
     vmac: Vmac,
     index: u32,
+    /// Nobody had it before.
+    is_new: bool,
     /// Link-local address that it shares with the interface below.
     shared: Option<Ipv6Addr>,
 }
@@ -42,6 +44,12 @@ impl Vmacs {
         self.made.iter().any(|made| made.vmac.name == name)
     }
 
+    /// True when the interface of this instance's adverts and addresses was made for it, and not found.
+    pub(crate) fn made_for(&self, instance: &VrrpInstance) -> bool {
+        let own = instance.vmac.as_ref().map(|vmac| &vmac.name);
+        self.made.iter().any(|made| made.is_new && Some(&made.vmac.name) == own)
+    }
+
     /// Makes what is missing and can be made. True: something was made, and the interfaces were read again.
     pub(crate) fn make_missing(&mut self, config: &Config, means: &mut Means<'_>) -> bool {
         let (there, gone): (Vec<Made>, Vec<Made>) =
@@ -50,6 +58,7 @@ impl Vmacs {
             });
         self.made = there;
         for made in &gone {
+            means.firewall.remove_vmac(&made.vmac, made.index, made.shared, means.interfaces);
             release_base(&made.vmac, means.sysctls);
         }
         let mut created = Vec::new();
@@ -57,7 +66,7 @@ impl Vmacs {
             for vmac in instance.vmacs().filter(|vmac| !self.has(&vmac.name)) {
                 if let Some(base) = means.interfaces.by_name(&vmac.base).cloned() {
                     match create(instance, vmac, &base, means) {
-                        Ok(()) => created.push((instance, vmac)),
+                        Ok(is_new) => created.push((instance, vmac, is_new)),
                         // The interface below is about to be reported as gone.
                         Err(error) if error.errno() == Some(libc::ENODEV) => {}
                         Err(error) => {
@@ -75,13 +84,12 @@ impl Vmacs {
         if created.is_empty() || !read_again(means) {
             return false;
         }
-        for (instance, vmac) in created {
+        for (instance, vmac, is_new) in created {
             let Some(link) = means.interfaces.by_name(&vmac.name).cloned() else { continue };
             let shared = set_up(instance, vmac, &link, means);
             normal!("({}): Success creating {} interface {}", instance.name, kind(vmac), vmac.name);
-            let made =
-                Made { instance: instance.name.clone(), vmac: vmac.clone(), index: link.index, shared };
-            self.made.push(made);
+            let (instance, vmac) = (instance.name.clone(), vmac.clone());
+            self.made.push(Made { instance, vmac, index: link.index, is_new, shared });
         }
         read_again(means);
         true
@@ -98,7 +106,7 @@ impl Vmacs {
             std::mem::take(&mut self.made).into_iter().partition(|made| wanted(&made.vmac));
         self.made = kept;
         for made in &gone {
-            means.firewall.remove_vmac(&made.vmac, made.shared, means.interfaces);
+            means.firewall.remove_vmac(&made.vmac, made.index, made.shared, means.interfaces);
             release_base(&made.vmac, means.sysctls);
             match means.kernel.delete_link(made.index) {
                 Ok(()) => normal!(
@@ -142,8 +150,8 @@ fn read_again(means: &mut Means<'_>) -> bool {
     }
 }
 
-/// Makes an interface, or takes one over that an earlier life left behind.
-fn create(instance: &VrrpInstance, vmac: &Vmac, base: &Link, means: &mut Means<'_>) -> Result<(), Error> {
+/// Makes an interface (true), or takes one over that an earlier life left behind.
+fn create(instance: &VrrpInstance, vmac: &Vmac, base: &Link, means: &mut Means<'_>) -> Result<bool, Error> {
     if let Some(old) = means.interfaces.by_name(&vmac.name).cloned() {
         match (vmac.kind, old.kind) {
             (VmacKind::Macvlan(mac), LinkKind::Macvlan { private }) if old.base == base.index => {
@@ -151,11 +159,11 @@ fn create(instance: &VrrpInstance, vmac: &Vmac, base: &Link, means: &mut Means<'
                 if !private || old.hardware != mac {
                     means.kernel.adjust_macvlan(old.index, mac)?;
                 }
-                return Ok(());
+                return Ok(false);
             }
             (VmacKind::Ipvlan { .. }, LinkKind::Ipvlan) if old.base == base.index => {
                 normal!("({}) Found matching interface {}", instance.name, vmac.name);
-                return Ok(());
+                return Ok(false);
             }
             (_, LinkKind::Macvlan { .. } | LinkKind::Ipvlan) => means.kernel.delete_link(old.index)?,
             (_, LinkKind::Other | LinkKind::Vrf) => return Err(Error::Kernel(libc::EEXIST)),
@@ -175,7 +183,8 @@ fn create(instance: &VrrpInstance, vmac: &Vmac, base: &Link, means: &mut Means<'
         },
         group: vmac.group.unwrap_or(base.group),
         vrf: master.filter(|master| master.kind == LinkKind::Vrf).map(|master| master.index),
-    })
+    })?;
+    Ok(true)
 }
 
 /// Settings, firewall, up, addresses. Returns the link-local address that it shares with the interface below.
@@ -209,7 +218,7 @@ fn set_up(instance: &VrrpInstance, vmac: &Vmac, link: &Link, means: &mut Means<'
             // Without IPv6 in the kernel there is nothing to disable.
             let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), disable);
             shared = if vmac.ipv6 { base_address } else { None };
-            means.firewall.add_vmac(vmac, shared, means.interfaces);
+            means.firewall.add_vmac(vmac, link.index, shared, means.interfaces);
         }
         VmacKind::Ipvlan { .. } => {}
     }
@@ -229,7 +238,9 @@ fn set_up(instance: &VrrpInstance, vmac: &Vmac, link: &Link, means: &mut Means<'
         VmacKind::Macvlan(_) => None,
     };
     if let Some((address, prefix)) = own {
-        let address = Address::new(address, prefix, name);
+        let mut address = Address::new(address, prefix, name);
+        // Nothing but adverts is to be sent from what is also the address of the interface below.
+        address.preferred_lft = vmac.ipv6.then_some(0);
         let specs: Vec<_> = addresses::spec(&address, means.interfaces).into_iter().collect();
         addresses::add(&specs, means.kernel);
     }

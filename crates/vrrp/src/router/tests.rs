@@ -620,9 +620,9 @@ fn a_tracked_file_changes_the_priority_and_is_a_fault_below_the_least() {
     config.instances.push(instance);
     config.trackers.push(TrackerConfig { name: "tf".into(), kind: TrackerKind::File });
     let around = Surroundings {
-        links_up: Vec::new(),
         sources: vec![Some("10.0.0.3".parse().unwrap())],
         readings: vec![Reading::Value(10)],
+        ..Surroundings::default()
     };
     let now = Instant::now();
     let mut router = Router::new(config, &around);
@@ -647,4 +647,17 @@ fn a_tracked_file_changes_the_priority_and_is_a_fault_below_the_least() {
     assert_eq!(router.instance(id).unwrap().effective_priority(), 100);
     assert_eq!(lines(&mut router, 20), ["(VI_1) Changing effective priority from 100 to 140"]);
     assert!(lines(&mut router, 20).is_empty());
+}
+
+#[test]
+fn an_interface_that_was_just_made_is_purged_once() {
+    for (unused, times) in [(Vec::new(), 2), (vec![false], 2), (vec![true], 1)] {
+        let config =
+            RouterConfig { instances: vec![crate::InstanceConfig::new("VI_1", 51)], ..Default::default() };
+        let sources = vec![Some("10.0.0.3".parse().unwrap())];
+        let mut router = Router::new(config, &Surroundings { sources, unused, ..Surroundings::default() });
+        router.start(Instant::now());
+        let outputs = std::iter::from_fn(|| router.poll_output());
+        assert_eq!(outputs.filter(|output| matches!(output, Output::PurgeAddresses(_))).count(), times);
+    }
 }

@@ -1,14 +1,17 @@
 //! What the kernel reports: links and addresses that come and go.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Instant;
 
-use keepalived_config::resolved::Address;
+use keepalived_config::resolved::{Address, Config};
 use netlink::{Link, LinkAddress, Monitor};
 use vrrp::{Family, Input, InstanceId, LinkId};
 
 use super::{Shell, SockpoolLog, read_interfaces, source};
 use crate::ExitReason;
-use crate::addresses;
+use crate::addresses::{self, Addresses};
+use crate::interfaces::Interfaces;
 use crate::log::{detail, normal};
 
 impl Shell {
@@ -263,34 +266,50 @@ impl Shell {
 
     /// The first IPv4 address and the link-local address of each interface that instances use, when they changed.
     pub(super) fn log_assigned(&mut self) {
-        let mut names: Vec<&str> = Vec::new();
-        for instance in &self.config.instances {
-            for name in [instance.interface.as_str(), instance.advert_interface()] {
-                if !names.contains(&name) {
-                    names.push(name);
-                }
+        log_assigned(&self.config, &self.interfaces, &self.addresses, &mut self.assigned);
+    }
+
+    /// What is known of each interface counts as said.
+    pub(super) fn note_links(&mut self) {
+        let names = self.router.config().links.iter();
+        self.links_up = names.enumerate().map(|(n, name)| (LinkId(n), self.interfaces.is_up(name))).collect();
+    }
+}
+
+/// [`Shell::log_assigned`]; at start it is said before there is a shell.
+pub(super) fn log_assigned(
+    config: &Config,
+    interfaces: &Interfaces,
+    addresses: &Addresses,
+    assigned: &mut HashMap<(String, Family), IpAddr>,
+) {
+    let mut names: Vec<&str> = Vec::new();
+    for instance in &config.instances {
+        for name in [instance.interface.as_str(), instance.advert_interface()] {
+            if !names.contains(&name) {
+                names.push(name);
             }
         }
-        for name in names {
-            for family in [Family::V4, Family::V6] {
-                let key = (name.to_string(), family);
-                let before = self.assigned.get(&key).copied();
-                let is_virtual = |address| self.addresses.is_virtual(address);
-                match (before, self.interfaces.source(name, family, before, is_virtual)) {
-                    (None, Some(address)) => {
-                        detail!("Assigned address {address} for interface {name}");
-                        self.assigned.insert(key, address);
-                    }
-                    // Another address took its place.
-                    (Some(before), Some(address)) if before != address => {
-                        self.assigned.insert(key, address);
-                    }
-                    (Some(address), None) => {
-                        detail!("Deassigned address {address} from interface {name}");
-                        self.assigned.remove(&key);
-                    }
-                    (None, None) | (_, Some(_)) => {}
+    }
+    for name in names {
+        for family in [Family::V4, Family::V6] {
+            let key = (name.to_string(), family);
+            let before = assigned.get(&key).copied();
+            let is_virtual = |address| addresses.is_virtual(address);
+            match (before, interfaces.source(name, family, before, is_virtual)) {
+                (None, Some(address)) => {
+                    detail!("Assigned address {address} for interface {name}");
+                    assigned.insert(key, address);
                 }
+                // Another address took its place.
+                (Some(before), Some(address)) if before != address => {
+                    assigned.insert(key, address);
+                }
+                (Some(address), None) => {
+                    detail!("Deassigned address {address} from interface {name}");
+                    assigned.remove(&key);
+                }
+                (None, None) | (_, Some(_)) => {}
             }
         }
     }

@@ -58,6 +58,7 @@ impl Shell {
         let old = std::mem::replace(&mut self.router, placeholder);
         self.router = Router::adopt(old, router_config, &matches, &surroundings, now);
         self.config = config;
+        self.note_links();
         self.fifos.configure(&self.config, &mut self.runner);
         self.serve_status();
         let mut before = std::mem::replace(&mut self.addresses, addresses);
