@@ -250,7 +250,7 @@ pub(crate) enum AuthKind {
 #[derive(Debug)]
 pub(crate) struct InstanceDecl {
     pub(crate) name: String,
-    pub(crate) state_master: bool,
+    pub(crate) state_master: Option<bool>,
     pub(crate) interface: Option<String>,
     pub(crate) virtual_router_id: Option<u8>,
     pub(crate) version: Option<u32>,
@@ -295,7 +295,7 @@ impl InstanceDecl {
     pub(crate) fn new(name: String) -> Self {
         Self {
             name,
-            state_master: false,
+            state_master: None,
             interface: None,
             virtual_router_id: None,
             version: None,

@@ -414,7 +414,7 @@ pub struct VrrpScript {
     pub rise: u32,
     /// `fall`: failures in a row that make it bad.
     pub fall: u32,
-    /// `init_fail`: shown only, since the reference does not obey it for a script that is tracked.
+    /// `init_fail`: it counts as failing until it has succeeded once.
     pub init_fail: bool,
 }
 

@@ -10,6 +10,7 @@ use crate::number;
 use crate::registry::{Cx, Keyword, Set, refused};
 use crate::tree::Statement;
 
+use super::vrrp_instance::{DELAY_MAX, REPEATS_MAX};
 use super::vrrp_script::named_user;
 use super::{network, process};
 
@@ -43,7 +44,8 @@ fn enable_script_security(global: &mut GlobalDecl, _: &Statement, cx: &mut Cx<'_
 }
 
 fn version(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    match cx.unsigned(line.span, &line.text(1).unwrap_or_default(), 2, 3) {
+    let version = cx.signed(line.span, &line.text(1).unwrap_or_default(), 2, 3);
+    match version.and_then(|version| u32::try_from(version).ok()) {
         Some(version) => global.version = Some(version),
         None => cx.warn(line.span, "version", "VRRP Error: Version must be either 2 or 3"),
     }
@@ -56,6 +58,9 @@ fn mcast_group4(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
         Ok(_) => {
             cx.warn(line.span, "group", format!("vrrp_mcast_group4 [{text}] is not multicast. Skipping"))
         }
+        Err(_) if text.parse::<Ipv6Addr>().is_ok() => {
+            cx.warn(line.span, "group", format!("vrrp_mcast_group4 [{text}] is not IPv4. Skipping"))
+        }
         Err(_) => cx.warn(line.span, "group", format!("Can't parse vrrp_mcast_group4 [{text}]. Skipping")),
     }
 }
@@ -66,6 +71,9 @@ fn mcast_group6(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
         Ok(group) if group.is_multicast() => global.mcast_group6 = Some(group),
         Ok(_) => {
             cx.warn(line.span, "group", format!("vrrp_mcast_group6 [{text}] is not multicast. Skipping"))
+        }
+        Err(_) if text.parse::<Ipv4Addr>().is_ok() => {
+            cx.warn(line.span, "group", format!("vrrp_mcast_group6 [{text}] is not IPv6. Skipping"))
         }
         Err(_) => cx.warn(line.span, "group", format!("Can't parse vrrp_mcast_group6 [{text}]. Skipping")),
     }
@@ -280,12 +288,17 @@ const VRRP: &[Keyword<GlobalDecl>] = &[
     kw("vrrp_version", 1, version, "VRRP version of instances without their own, 2 or 3; 2."),
     kw("vrrp_mcast_group4", 1, mcast_group4, "Multicast group for IPv4; 224.0.0.18."),
     kw("vrrp_mcast_group6", 1, mcast_group6, "Multicast group for IPv6; ff02::12."),
-    count(
-        "vrrp_garp_master_delay",
-        |g| &mut g.garp.master_delay,
-        "vrrp_garp_master_delay '{v}' invalid - ignoring",
-        "Seconds to the second burst of gratuitous ARPs; 5.",
-    ),
+    Keyword {
+        name: "vrrp_garp_master_delay",
+        parameters: 1,
+        set: Set::Unsigned {
+            field: |g| &mut g.garp.master_delay,
+            min: 0,
+            max: DELAY_MAX,
+            bad: "vrrp_garp_master_delay '{v}' invalid - ignoring",
+        },
+        doc: "Seconds to the second burst of gratuitous ARPs; 5.",
+    },
     at_least_one(
         "vrrp_garp_master_repeat",
         |g| &mut g.garp.master_repeat,
@@ -306,18 +319,28 @@ const VRRP: &[Keyword<GlobalDecl>] = &[
         "vrrp_garp_master_refresh_repeat must be greater than 0, setting to 1",
         "Gratuitous ARPs of a refreshing burst; 1.",
     ),
-    count(
-        "vrrp_garp_lower_prio_delay",
-        |g| &mut g.garp.lower_prio_delay,
-        "vrrp_garp_lower_prio_delay '{v}' invalid - ignoring",
-        "Seconds to the second burst after an advert of a lower priority; vrrp_garp_master_delay.",
-    ),
-    count(
-        "vrrp_garp_lower_prio_repeat",
-        |g| &mut g.garp.lower_prio_repeat,
-        "Invalid vrrp_garp_lower_prio_repeat '{v}'",
-        "Gratuitous ARPs of such a burst; vrrp_garp_master_repeat.",
-    ),
+    Keyword {
+        name: "vrrp_garp_lower_prio_delay",
+        parameters: 1,
+        set: Set::Unsigned {
+            field: |g| &mut g.garp.lower_prio_delay,
+            min: 0,
+            max: DELAY_MAX,
+            bad: "vrrp_garp_lower_prio_delay '{v}' invalid - ignoring",
+        },
+        doc: "Seconds to the second burst after an advert of a lower priority; vrrp_garp_master_delay.",
+    },
+    Keyword {
+        name: "vrrp_garp_lower_prio_repeat",
+        parameters: 1,
+        set: Set::Unsigned {
+            field: |g| &mut g.garp.lower_prio_repeat,
+            min: 0,
+            max: REPEATS_MAX,
+            bad: "Invalid vrrp_garp_lower_prio_repeat '{v}'",
+        },
+        doc: "Gratuitous ARPs of such a burst; vrrp_garp_master_repeat.",
+    },
     kw("vrrp_garp_interval", 1, garp_interval, "Least seconds between two gratuitous ARPs on an interface."),
     kw("vrrp_gna_interval", 1, gna_interval, "Least seconds between two unsolicited neighbour adverts."),
     kw("vrrp_min_garp", 0, min_garp, "One gratuitous ARP and no second burst."),

@@ -25,6 +25,9 @@ fn instance(declared: &mut Declared, line: &Statement, block: &Block, cx: &mut C
     }
     let mut instance = InstanceDecl::new(name);
     apply(&vrrp_instance::TABLES, &block.nodes, &mut instance, cx);
+    if !cx.stopped {
+        vrrp_instance::finish(&mut instance, block.close.unwrap_or(line.span), cx);
+    }
     declared.instances.push(instance);
 }
 

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use config_text::Span;
+
 use crate::declared::{InstanceDecl, NotifyDecl};
 use crate::registry::{Cx, Keyword, Set, list_of, refused};
 use crate::resolved::{Address, Family, UnicastPeer};
@@ -16,6 +18,11 @@ use super::track;
 use super::tracker;
 use super::vmac;
 
+/// The longest delay between bursts of gratuitous ARPs: 2^32 microseconds, in seconds.
+pub(crate) const DELAY_MAX: u32 = 4294;
+/// The most gratuitous ARPs of a burst.
+pub(crate) const REPEATS_MAX: u32 = i32::MAX.unsigned_abs();
+
 impl Notifies for InstanceDecl {
     fn notify(&mut self) -> &mut NotifyDecl {
         &mut self.notify
@@ -28,7 +35,7 @@ fn family_of(ip: IpAddr) -> Family {
 
 fn state(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let state = line.text(1).unwrap_or_default();
-    instance.state_master = state == "MASTER";
+    instance.state_master = Some(state == "MASTER");
     if state != "MASTER" && state != "BACKUP" {
         let text = format!("({}) unknown state '{state}', defaulting to BACKUP", instance.name);
         cx.warn(line.span, "state", text);
@@ -94,7 +101,7 @@ fn advert_int(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn version(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
-    match cx.unsigned(line.span, &text, 2, 3) {
+    match cx.signed(line.span, &text, 2, 3).and_then(|version| u32::try_from(version).ok()) {
         Some(2) if instance.family == Some(Family::V6) => {
             let name = &instance.name;
             let deduced = instance.version.unwrap_or(0);
@@ -234,13 +241,21 @@ fn source_address(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>
 fn mcast_dst_ip(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
     match text.parse::<IpAddr>() {
-        Ok(ip) if ip.is_multicast() => instance.mcast_group = Some(ip),
-        Ok(_) => {
+        Ok(IpAddr::V4(ip)) if !ip.is_multicast() => {
             let text = format!("({}) mcast_dst_ip {text} not multicast. Skipping...", instance.name);
             cx.warn(line.span, "mcast-dst-ip", text);
         }
+        Ok(IpAddr::V6(ip)) if ip.segments()[0] & 0xff0f != 0xff02 => {
+            let text =
+                format!("({}) mcast_dst_ip {text} not link-local multicast. Skipping...", instance.name);
+            cx.warn(line.span, "mcast-dst-ip", text);
+        }
+        Ok(ip) => {
+            instance.mcast_group = Some(ip);
+            instance.family.get_or_insert(family_of(ip));
+        }
         Err(_) => {
-            let text = format!("({}) malformed mcast_dst_ip {text}. Skipping...", instance.name);
+            let text = format!("({}) malformed mcast dest address {text}. Skipping...", instance.name);
             cx.warn(line.span, "mcast-dst-ip", text);
         }
     }
@@ -303,11 +318,27 @@ fn unicast_peer(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &
     }
 }
 
+fn check_unicast_src(instance: &mut InstanceDecl, _: &Statement, _: &mut Cx<'_>) {
+    instance.network.unicast = true;
+    instance.check_unicast_src = true;
+}
+
+/// What the words of a whole block come to, said at its end.
+pub(crate) fn finish(instance: &mut InstanceDecl, end: Span, cx: &mut Cx<'_>) {
+    let name = &instance.name;
+    if instance.unicast_peers.is_empty() && instance.unicast_ttl.take().is_some() {
+        let text = format!("({name}): Cannot use unicast_ttl without unicast peers - resetting");
+        cx.warn(end, "unicast-ttl", text);
+    }
+    let network = &mut instance.network;
+    if network.vmac.is_some() && network.unicast && !network.transmit_by_base {
+        cx.warn(end, "vmac", format!("({name}) unicast with use_vmac requires vmac_xmit_base - setting"));
+        network.transmit_by_base = true;
+    }
+}
+
 fn debug(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let Some(text) = line.text(1) else {
-        instance.debug = Some(4);
-        return;
-    };
+    let text = line.text(1).unwrap_or_default();
     match cx.unsigned(line.span, &text, 0, 4) {
         Some(level) => instance.debug = Some(level),
         None => {
@@ -357,6 +388,15 @@ const fn count(
     doc: &'static str,
 ) -> Keyword<InstanceDecl> {
     Keyword { name, parameters: 1, set: Set::Unsigned { field, min: 0, max: u32::MAX, bad }, doc }
+}
+
+const fn delay(
+    name: &'static str,
+    field: fn(&mut InstanceDecl) -> &mut Option<u32>,
+    bad: &'static str,
+    doc: &'static str,
+) -> Keyword<InstanceDecl> {
+    Keyword { name, parameters: 1, set: Set::Unsigned { field, min: 0, max: DELAY_MAX, bad }, doc }
 }
 
 const ELECTION: &[Keyword<InstanceDecl>] = &[
@@ -433,7 +473,12 @@ const ADDRESSES: &[Keyword<InstanceDecl>] = &[
     kw("mcast_dst_ip", mcast_dst_ip, "Multicast group of this instance."),
     flag("track_src_ip", |i| &mut i.track_source, "Losing the source address is a fault."),
     block("unicast_peer", unicast_peer, "Send adverts to these addresses instead of the multicast group."),
-    flag("check_unicast_src", |i| &mut i.check_unicast_src, "Drop unicast adverts of others than the peers."),
+    Keyword {
+        name: "check_unicast_src",
+        parameters: 0,
+        set: Set::Custom(check_unicast_src),
+        doc: "Drop unicast adverts of others than the peers.",
+    },
     Keyword {
         name: "unicast_ttl",
         parameters: 1,
@@ -445,7 +490,7 @@ const ADDRESSES: &[Keyword<InstanceDecl>] = &[
         },
         doc: "TTL of unicast adverts; 255.",
     },
-    count(
+    delay(
         "garp_master_delay",
         |i| &mut i.garp.master_delay,
         "({n}): garp_master_delay '{v}' invalid - ignoring",
@@ -477,18 +522,23 @@ const ADDRESSES: &[Keyword<InstanceDecl>] = &[
         },
         doc: "Gratuitous ARPs of a refreshing burst; 1.",
     },
-    count(
+    delay(
         "garp_lower_prio_delay",
         |i| &mut i.garp.lower_prio_delay,
         "({n}): garp_lower_prio_delay '{v}' invalid - ignoring",
         "Seconds to the second burst after an advert of a lower priority.",
     ),
-    count(
-        "garp_lower_prio_repeat",
-        |i| &mut i.garp.lower_prio_repeat,
-        "({n}): Invalid garp_lower_prio_repeat '{v}'",
-        "Gratuitous ARPs of a burst after an advert of a lower priority.",
-    ),
+    Keyword {
+        name: "garp_lower_prio_repeat",
+        parameters: 1,
+        set: Set::Unsigned {
+            field: |i| &mut i.garp.lower_prio_repeat,
+            min: 0,
+            max: REPEATS_MAX,
+            bad: "({n}): Invalid garp_lower_prio_repeat '{v}'",
+        },
+        doc: "Gratuitous ARPs of a burst after an advert of a lower priority.",
+    },
 ];
 
 const EVENTS: &[Keyword<InstanceDecl>] = &[
@@ -514,7 +564,7 @@ const EVENTS: &[Keyword<InstanceDecl>] = &[
         set: Set::Custom(notify::deleted),
         doc: "Notify DELETED instead of FAULT when a reload removes the instance.",
     },
-    Keyword { name: "debug", parameters: 0, set: Set::Custom(debug), doc: "Debug level, 0 to 4." },
+    kw("debug", debug, "Debug level, 0 to 4."),
     switch(
         "smtp_alert",
         |i| &mut i.smtp_alert,

@@ -203,7 +203,7 @@ const OBEYED: [Keyword<ScriptDecl>; 8] = [
         name: "init_fail",
         parameters: 0,
         set: Set::Flag(|s| &mut s.init_fail),
-        doc: "Of no effect on a script that is tracked, as in the reference.",
+        doc: "It counts as failing until it has succeeded once; the reference forgets this of tracked scripts.",
     },
 ];
 

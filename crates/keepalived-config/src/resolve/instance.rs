@@ -42,7 +42,7 @@ impl Draft {
     pub(crate) fn new(mut declared: InstanceDecl, rx: &mut Resolver<'_>) -> Self {
         let notify = rx.notify(std::mem::take(&mut declared.notify));
         // `state MASTER` without a priority claims the addresses.
-        let default = if declared.state_master { 255 } else { 100 };
+        let default = if declared.state_master == Some(true) { 255 } else { 100 };
         let priority = declared.priority.unwrap_or(default);
         Self { declared, notify, sync_group: None, priority, keeps_weights: false }
     }
@@ -62,45 +62,32 @@ impl Draft {
         let name = declared.name.clone();
         let interface = declared.interface.clone().unwrap_or_default();
         let family = declared.family.unwrap_or(Family::V4);
-        let version = version(&declared, global, family);
         let owner = priority == 255;
-        if owner && declared.nopreempt {
-            rx.warn(
-                "nopreempt",
-                format!("({name}) nopreempt is incompatible with priority 255. resetting nopreempt"),
-            );
-            declared.nopreempt = false;
+        let version = version(&declared, global, family, strict, rx);
+        // An owner that does not say what it wants to be wants its addresses.
+        let mut wants_master = declared.state_master.unwrap_or(owner);
+        if strict && wants_master != owner {
+            rx.warn("strict", format!("({name}) State MASTER must match being address owner"));
+            wants_master = owner;
         }
-        if declared.state_master && declared.nopreempt {
-            rx.warn(
-                "nopreempt",
-                format!("({name}) Warning - nopreempt will not work with initial state MASTER - clearing"),
-            );
-            declared.nopreempt = false;
-        }
-        if declared.state_master && declared.preempt_delay.is_some_and(|d| !d.is_zero()) {
-            rx.warn(
-                "preempt-delay",
-                format!(
-                    "({name}) Warning - preempt delay will not work with initial state MASTER - clearing"
-                ),
-            );
-            declared.preempt_delay = None;
-        }
-        network::drop_homeless(&mut declared, &interface, rx);
-        if declared.addresses.is_empty() && (strict || !declared.no_virtual_address) {
-            if version == Version::V3 || strict {
-                rx.refuse("no-address", format!("({name}) No VIP specified; at least one is required"));
-            } else {
-                rx.warn("no-address", format!("({name}) No VIP specified; at least one is sensible"));
-            }
-        }
+        let auth = auth(&declared, version, strict, &mut wants_master, rx);
+        network::unicast(&mut declared, rx);
+        network::first_addresses(&mut declared, strict, family, rx);
         fit_packet(&mut declared, family, rx);
-        if strict {
-            network::obey_the_rfc(&mut declared, version, family, owner, rx);
+        preemption(&mut declared, wants_master, owner, strict, rx);
+        let down_timer_adverts = declared.down_timer_adverts.or(global.down_timer_adverts).unwrap_or(3);
+        if strict && down_timer_adverts != 3 {
+            let text = format!("({name}) down_timer_adverts is incompatible with strict mode - resetting");
+            rx.warn("strict", text);
         }
-        let (auth, wants_master) = auth(&declared, version, rx);
+        let accept = network::accept(&declared, version, strict, owner, rx);
+        network::firewall(&declared, global, accept, rx);
+        if strict {
+            network::obey_the_rfc(&mut declared, owner, rx);
+        }
         let advert_int = advert_int(&name, declared.advert_int, version, rx);
+        network::transmit_by_base(&mut declared, strict, rx);
+        let ipvlan_fault = network::lacks_ipvlan_address(&declared, family, rx);
         let own = |t: &crate::resolved::TrackedInterface| t.name == interface;
         if declared.track_interfaces.iter().any(own) {
             rx.warn(
@@ -108,6 +95,12 @@ impl Draft {
                 format!("({name}) Ignoring track_interface {interface} since own interface"),
             );
             declared.track_interfaces.retain(|t| !own(t));
+        }
+        network::drop_homeless(&mut declared, &interface, rx);
+        some_address(&mut declared, version, strict, rx);
+        if declared.network.transmit_by_base && declared.network.vmac.is_none() {
+            rx.warn("vmac", format!("({name}) vmac_xmit_base is only valid with a vmac"));
+            declared.network.transmit_by_base = false;
         }
         declared.track_scripts.retain(|t| usable.contains(&t.name));
         if sync_group.is_some() && !keeps_weights {
@@ -167,11 +160,7 @@ impl Draft {
                 || declared.lower_prio_no_advert.or(global.lower_prio_no_advert).unwrap_or(false),
             higher_prio_send_advert: !strict
                 && declared.higher_prio_send_advert.or(global.higher_prio_send_advert).unwrap_or(false),
-            down_timer_adverts: if strict {
-                3
-            } else {
-                declared.down_timer_adverts.or(global.down_timer_adverts).unwrap_or(3)
-            },
+            down_timer_adverts: if strict { 3 } else { down_timer_adverts },
             skip_check_adv_addr: declared.skip_check_adv_addr.or(global.skip_check_adv_addr).unwrap_or(false),
             owner_ignore_adverts: declared
                 .owner_ignore_adverts
@@ -180,9 +169,9 @@ impl Draft {
             v3_checksum_as_v2: declared.v3_checksum_as_v2.or(global.v3_checksum_as_v2).unwrap_or(false),
             promote_secondaries: declared.network.promote_secondaries,
             strict,
-            accept: network::accept(&declared, version, strict, owner, rx),
+            accept,
             lacks_peers: declared.network.unicast_fault_no_peer && declared.unicast_peers.is_empty(),
-            config_fault: interfaces.fault,
+            config_fault: ipvlan_fault,
             old_checksum: declared.network.old_checksum,
             expired_backup: declared.network.expired_backup,
             garp_extra: declared
@@ -191,7 +180,7 @@ impl Draft {
                 .or(global.network.garp_extra)
                 .filter(|extra| !extra.interval.is_zero()),
             receive_buffer: declared.network.receive_buffer,
-            transmit_by_base: interfaces.transmit_by_base,
+            transmit_by_base: declared.network.transmit_by_base,
             vmac: interfaces.vmac,
             address_vmacs: interfaces.address_vmacs,
             vrf: declared.network.vrf.map(|(name, _)| name),
@@ -261,37 +250,111 @@ fn share_a_peer(one: &VrrpInstance, other: &VrrpInstance, rx: &Resolver<'_>) -> 
         && source(one) == source(other)
 }
 
-fn version(declared: &InstanceDecl, global: &GlobalDecl, family: Family) -> Version {
+fn version(
+    declared: &InstanceDecl,
+    global: &GlobalDecl,
+    family: Family,
+    strict: bool,
+    rx: &mut Resolver<'_>,
+) -> Version {
     match declared.version.or(if family == Family::V6 { Some(3) } else { global.version }) {
         Some(3) => Version::V3,
-        _ => Version::V2,
+        Some(_) | None if strict && family == Family::V6 => {
+            let text = format!("({}) cannot use IPv6 with VRRP version 2; setting version 3", declared.name);
+            rx.warn("version", text);
+            Version::V3
+        }
+        Some(_) | None => Version::V2,
     }
 }
 
-fn auth(declared: &InstanceDecl, version: Version, rx: &mut Resolver<'_>) -> (Auth, bool) {
+fn auth(
+    declared: &InstanceDecl,
+    version: Version,
+    strict: bool,
+    wants_master: &mut bool,
+    rx: &mut Resolver<'_>,
+) -> Auth {
     let name = &declared.name;
-    let wants_master = declared.state_master;
     if declared.auth == AuthKind::None {
-        return (Auth::None, wants_master);
+        return Auth::None;
+    }
+    if strict {
+        rx.warn("auth", format!("({name}) Strict mode does not support authentication. Ignoring."));
+        return Auth::None;
     }
     if version == Version::V3 {
         rx.warn("auth", format!("({name}) VRRP version 3 does not support authentication. Ignoring."));
-        return (Auth::None, wants_master);
+        return Auth::None;
     }
     let Some(password) = declared.password else {
         rx.warn("auth", format!("({name}) Authentication specified but no password given. Ignoring"));
-        return (Auth::None, wants_master);
+        return Auth::None;
     };
     if declared.auth == AuthKind::Pass {
-        return (Auth::Pass(password), wants_master);
+        return Auth::Pass(password);
     }
-    if wants_master {
+    if std::mem::take(wants_master) {
         rx.warn(
             "auth",
             format!("({name}) Initial state master is incompatible with AH authentication - clearing"),
         );
     }
-    (Auth::Ah(password), false)
+    Auth::Ah(password)
+}
+
+/// What `nopreempt`, `preempt_delay` and `timer_expired_backup` leave of each other.
+fn preemption(
+    declared: &mut InstanceDecl,
+    wants_master: bool,
+    owner: bool,
+    strict: bool,
+    rx: &mut Resolver<'_>,
+) {
+    let name = &declared.name;
+    if owner && std::mem::take(&mut declared.nopreempt) {
+        let text = format!("({name}) nopreempt is incompatible with priority 255. resetting nopreempt");
+        rx.warn("nopreempt", text);
+    }
+    if wants_master && std::mem::take(&mut declared.nopreempt) {
+        let text = format!("({name}) Warning - nopreempt will not work with initial state MASTER - clearing");
+        rx.warn("nopreempt", text);
+    }
+    let delays = declared.preempt_delay.is_some_and(|delay| !delay.is_zero());
+    let mut clear = |what: &str| {
+        rx.warn("preempt-delay", format!("({name}) {what}"));
+        declared.preempt_delay = None;
+    };
+    if delays && wants_master {
+        clear("Warning - preempt delay will not work with initial state MASTER - clearing");
+    } else if delays {
+        if strict {
+            clear("preempt_delay is incompatible with strict mode - resetting");
+        }
+        if declared.nopreempt {
+            clear("preempt_delay is incompatible with nopreempt mode - resetting");
+        }
+    }
+    if declared.network.expired_backup.is_some() && !declared.nopreempt {
+        rx.warn("timer-expired", format!("({name}) expired_timer_backup requires nopreempt - resetting"));
+        declared.network.expired_backup = None;
+    }
+}
+
+fn some_address(declared: &mut InstanceDecl, version: Version, strict: bool, rx: &mut Resolver<'_>) {
+    let name = &declared.name;
+    if strict && std::mem::take(&mut declared.no_virtual_address) {
+        let text = format!(
+            "({name}) no_virtual_ipaddress and strict mode incompatible, clearing no_virtual_ipaddress"
+        );
+        rx.warn("strict", text);
+    }
+    if !declared.addresses.is_empty() || declared.no_virtual_address {
+    } else if version == Version::V3 || strict {
+        rx.refuse("no-address", format!("({name}) No VIP specified; at least one is required"));
+    } else {
+        rx.warn("no-address", format!("({name}) No VIP specified; at least one is sensible"));
+    }
 }
 
 fn advert_int(name: &str, declared: Option<Duration>, version: Version, rx: &mut Resolver<'_>) -> Duration {

@@ -36,6 +36,7 @@ pub(crate) fn resolve(
         policy: Policy::default(),
         any_script: false,
         any_insecure: false,
+        firewall_said: false,
     };
     rx.policy = Policy {
         security: declared.global.script_security,
@@ -125,6 +126,8 @@ pub(crate) struct Resolver<'a> {
     policy: Policy,
     any_script: bool,
     any_insecure: bool,
+    /// That nftables are used without being asked for.
+    firewall_said: bool,
 }
 
 impl Resolver<'_> {

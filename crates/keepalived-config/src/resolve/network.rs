@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::declared::{AuthKind, GlobalDecl, InstanceDecl, IpvlanDecl, NetworkDecl, VmacDecl};
+use crate::block::address::shown;
+use crate::declared::{GlobalDecl, InstanceDecl, IpvlanDecl, NetworkDecl, VmacDecl};
 use crate::resolved::{
     Address, Config, Family, FirewallSettings, GarpGroup, Network, TrackGroup, Version, Vmac, VmacKind,
     VrrpInstance,
@@ -14,31 +15,10 @@ use super::Resolver;
 /// Names that VMACs of earlier instances have.
 pub(crate) type VmacNames = HashSet<String>;
 
-/// The settings that strict mode does not allow are reset, each with a message.
-pub(crate) fn obey_the_rfc(
-    declared: &mut InstanceDecl,
-    version: Version,
-    family: Family,
-    owner: bool,
-    rx: &mut Resolver<'_>,
-) {
-    let name = declared.name.clone();
+/// The settings about adverts and announcements that strict mode does not allow are reset, each with a message.
+pub(crate) fn obey_the_rfc(declared: &mut InstanceDecl, owner: bool, rx: &mut Resolver<'_>) {
+    let name = &declared.name;
     let mut reset = |text: &str| rx.warn("strict", format!("({name}) {text}"));
-    if declared.state_master != owner && declared.state_master {
-        reset("State MASTER must match being address owner");
-        declared.state_master = false;
-    }
-    if owner {
-        declared.state_master = true;
-    }
-    if declared.preempt_delay.is_some_and(|delay| !delay.is_zero()) {
-        reset("preempt_delay is incompatible with strict mode - resetting");
-        declared.preempt_delay = None;
-    }
-    if declared.down_timer_adverts.is_some_and(|adverts| adverts != 3) {
-        reset("down_timer_adverts is incompatible with strict mode - resetting");
-        declared.down_timer_adverts = None;
-    }
     if declared.garp.lower_prio_repeat.is_some_and(|repeat| repeat != 0) {
         reset("Strict mode requires no repeat garps. resetting");
     }
@@ -51,30 +31,83 @@ pub(crate) fn obey_the_rfc(
     if declared.higher_prio_send_advert == Some(true) {
         reset("strict mode requires higher_prio_send_advert to be clear. resetting");
     }
-    if declared.network.transmit_by_base {
-        reset("xmit_base is incompatible with strict mode - resetting");
-        declared.network.transmit_by_base = false;
+    if owner && declared.owner_ignore_adverts == Some(false) {
+        reset("strict_mode with priority 255 requires owner_ignore_adverts");
+        declared.owner_ignore_adverts = Some(true);
     }
-    if let Some(vmac) = &mut declared.network.vmac
+}
+
+/// `vmac_xmit_base` of a strict instance.
+pub(crate) fn transmit_by_base(declared: &mut InstanceDecl, strict: bool, rx: &mut Resolver<'_>) {
+    if strict && std::mem::take(&mut declared.network.transmit_by_base) {
+        let text = format!("({}) xmit_base is incompatible with strict mode - resetting", declared.name);
+        rx.warn("strict", text);
+    }
+}
+
+/// Words about unicast without anybody to send to, and words about multicast with somebody.
+pub(crate) fn unicast(declared: &mut InstanceDecl, rx: &mut Resolver<'_>) {
+    let name = &declared.name;
+    if !declared.unicast_peers.is_empty() {
+        if declared.mcast_group.take().is_some() {
+            let text = format!("({name}) multicast destination specified with unicast - ignoring");
+            rx.warn("mcast-dst-ip", text);
+        }
+    } else if declared.network.unicast_fault_no_peer {
+        rx.remark(format!("({name}) Cannot use unicast without any peers - going to fault state"));
+    } else if declared.network.unicast {
+        let text = format!(
+            "({name}) A unicast keyword has been specified without any unicast peers. Defaulting to multicast. \
+             This usage is deprecated - please update your configuration."
+        );
+        rx.warn("unicast", text);
+    }
+}
+
+/// RFC 5798, 5.2.9 and 7.3: the first IPv6 address is link-local, and a strict VMAC has the RFC's hardware address.
+pub(crate) fn first_addresses(
+    declared: &mut InstanceDecl,
+    strict: bool,
+    family: Family,
+    rx: &mut Resolver<'_>,
+) {
+    let name = &declared.name;
+    if strict
+        && let Some(vmac) = &mut declared.network.vmac
         && vmac.mac.take().is_some()
     {
         rx.warn("strict", format!("({name}): cannot specify MAC address with strict mode - clearing"));
     }
-    match declared.addresses.first() {
-        // It was refused already.
-        None => {}
-        Some(first) if family == Family::V6 => {
-            let link_local =
-                matches!(first.address, std::net::IpAddr::V6(address) if address.is_unicast_link_local());
-            if !link_local {
-                rx.warn("strict", format!("({name}) the first IPv6 VIP address must be link local"));
-            }
-        }
-        Some(_) => {}
+    let Some(first) = declared.addresses.first().filter(|_| family == Family::V6) else { return };
+    let is_link_local =
+        matches!(first.address, std::net::IpAddr::V6(address) if address.is_unicast_link_local());
+    if is_link_local {
+    } else if strict {
+        rx.warn("strict", format!("({name}) the first IPv6 VIP address must be link local"));
+    } else if declared.unicast_peers.is_empty() {
+        rx.remark(format!("({name}) the first IPv6 VIP address should be link local"));
     }
-    if declared.auth != AuthKind::None && version == Version::V2 {
-        rx.warn("auth", format!("({name}) Strict mode does not support authentication. Ignoring."));
-        declared.auth = AuthKind::None;
+}
+
+/// An IPv4 ipvlan without an address cannot send.
+pub(crate) fn lacks_ipvlan_address(declared: &InstanceDecl, family: Family, rx: &mut Resolver<'_>) -> bool {
+    let lacks = family == Family::V4
+        && declared.network.ipvlan.as_ref().is_some_and(|ipvlan| ipvlan.address.is_none());
+    if lacks {
+        let text = format!(
+            "({}) IPv4 ipvlan requires a source ip address to be configured. setting instance to fault state",
+            declared.name
+        );
+        rx.warn("ipvlan", text);
+    }
+    lacks
+}
+
+/// Says once that something needs a firewall and none was chosen.
+pub(crate) fn firewall(declared: &InstanceDecl, global: &GlobalDecl, accept: bool, rx: &mut Resolver<'_>) {
+    let needed = declared.network.vmac.is_some() || !accept || declared.network.accept == Some(false);
+    if needed && global.network.nftables.is_none() && !std::mem::replace(&mut rx.firewall_said, true) {
+        rx.remark("use_vmac or no_accept/strict specified, but no firewall configured - using nftables");
     }
 }
 
@@ -88,13 +121,8 @@ pub(crate) fn drop_homeless(declared: &mut InstanceDecl, interface: &str, rx: &m
         list.retain(|address| {
             let is_homeless = address.device.is_empty();
             if is_homeless {
-                let prefix = match (address.address.is_ipv4(), address.prefix) {
-                    (true, 32) | (false, 128) => String::new(),
-                    (_, prefix) => format!("/{prefix}"),
-                };
-                let text =
-                    format!("({name}): no interface for {what} {}{prefix} - removing", address.address);
-                rx.warn("no-interface", text);
+                let shown = shown(address);
+                rx.warn("no-interface", format!("({name}): no interface for {what} {shown} - removing"));
             }
             !is_homeless
         });
@@ -130,9 +158,6 @@ pub(crate) fn accept(
 pub(crate) struct Interfaces {
     pub(crate) vmac: Option<Vmac>,
     pub(crate) address_vmacs: Vec<Vmac>,
-    pub(crate) transmit_by_base: bool,
-    /// It cannot run like this.
-    pub(crate) fault: bool,
 }
 
 impl Interfaces {
@@ -143,60 +168,16 @@ impl Interfaces {
         interface: &str,
         family: Family,
         names: &mut VmacNames,
-        rx: &mut Resolver<'_>,
+        rx: &Resolver<'_>,
     ) -> Self {
-        let name = declared.name.clone();
         let prefix = global.network.vmac_prefix.clone().unwrap_or_else(|| "vrrp".to_owned());
         let vrid = declared.virtual_router_id.unwrap_or_default();
-        let mut of = Self {
-            vmac: None,
-            address_vmacs: Vec::new(),
-            transmit_by_base: declared.network.transmit_by_base,
-            fault: false,
-        };
+        let mut of = Self { vmac: None, address_vmacs: Vec::new() };
         let ipv6 = family == Family::V6;
         if let Some(ipvlan) = declared.network.ipvlan.take() {
             of.vmac = Some(own_ipvlan(ipvlan, interface, ipv6, &prefix, vrid, names, rx));
-            if !ipv6 && matches!(&of.vmac, Some(Vmac { kind: VmacKind::Ipvlan { address: None, .. }, .. })) {
-                let text = format!(
-                    "({name}) IPv4 ipvlan requires a source ip address to be configured. setting instance to fault state"
-                );
-                rx.warn("ipvlan", text);
-                of.fault = true;
-            }
         } else if let Some(vmac) = declared.network.vmac.take() {
             of.vmac = Some(own_vmac(vmac, interface, ipv6, &prefix, vrid, names, rx));
-        } else if declared.network.transmit_by_base {
-            rx.warn("vmac", format!("({name}) vmac_xmit_base is only valid with a vmac"));
-            of.transmit_by_base = false;
-        }
-        if of.vmac.is_some() && !declared.unicast_peers.is_empty() && !of.transmit_by_base {
-            let word = if matches!(&of.vmac, Some(Vmac { kind: VmacKind::Ipvlan { .. }, .. })) {
-                "use_ipvlan"
-            } else {
-                "use_vmac"
-            };
-            if word == "use_vmac" {
-                rx.warn("vmac", format!("({name}) unicast with {word} requires vmac_xmit_base - setting"));
-                of.transmit_by_base = true;
-            }
-        }
-        if declared.unicast_peers.is_empty()
-            && declared.network.unicast
-            && !declared.network.unicast_fault_no_peer
-        {
-            let text = format!(
-                "({name}) A unicast keyword has been specified without any unicast peers. Defaulting to multicast. \
-                 This usage is deprecated - please update your configuration."
-            );
-            rx.warn("unicast", text);
-        }
-        if declared.unicast_peers.is_empty() && declared.network.unicast_fault_no_peer {
-            rx.remark(format!("({name}) Cannot use unicast without any peers - going to fault state"));
-        }
-        if declared.network.expired_backup.is_some() && !declared.nopreempt {
-            rx.warn("timer-expired", format!("({name}) expired_timer_backup requires nopreempt - resetting"));
-            declared.network.expired_backup = None;
         }
         let address_prefix = global.network.vmac_addr_prefix.clone().unwrap_or(prefix);
         let every = declared.network.vmac_addresses;
@@ -352,9 +333,6 @@ pub(crate) fn network(
     let needs_firewall = config.instances.iter().any(|instance| {
         !instance.accept || instance.vmacs().any(|vmac| matches!(vmac.kind, VmacKind::Macvlan(_)))
     });
-    if needs_firewall && of.nftables.is_none() {
-        rx.remark("use_vmac or no_accept/strict specified, but no firewall configured - using nftables");
-    }
     config.network = Network {
         dynamic_interfaces: of.dynamic_interfaces,
         restore_addresses: of.restore_addresses,
