@@ -21,6 +21,8 @@ pub struct Settings {
     pub priority: i32,
     /// Rules count their packets.
     pub counters: bool,
+    /// Interfaces of VMACs are known by index, not by name.
+    pub by_index: bool,
 }
 
 /// A link-local address belongs to one interface.
@@ -322,11 +324,16 @@ impl Firewall {
         batch.push(self.table(NEWTABLE, family, CREATE));
         batch.push(self.chain(family, OUT, Some(HOOK_OUTPUT)));
         if family == AF_INET6 {
+            let (key, key_type, key_length) = if self.settings.by_index {
+                (META_OUTPUT, INTERFACE_INDEX, 20)
+            } else {
+                (META_OUTPUT_NAME, INTERFACE_NAME, 32)
+            };
             let set = Set {
                 name: PARENT_LINK_LOCAL,
                 flags: 0,
-                key_type: IPV6_ADDRESS << 6 | INTERFACE_NAME,
-                key_length: 32,
+                key_type: IPV6_ADDRESS << 6 | key_type,
+                key_length,
                 data: None,
                 byte_order: HOST_ORDER,
             };
@@ -343,7 +350,7 @@ impl Firewall {
                     Expression::Meta { key: META_OUTPUT_KIND, register: 2 },
                     Expression::Equal { register: 2, value: &padded("macvlan") },
                     Expression::Payload { base: NETWORK, offset: 8, length: 16 },
-                    Expression::Meta { key: META_OUTPUT_NAME, register: 2 },
+                    Expression::Meta { key, register: 2 },
                     Expression::Lookup { set: PARENT_LINK_LOCAL, register: 1, into: None },
                     Expression::Verdict(DROP, None),
                 ],
@@ -594,9 +601,10 @@ impl Firewall {
         let mut list =
             vec![self.set_elements(kind, flags, family, VMAC_MAP, &[(index.clone(), Some(vmac.base))])];
         if vmac.ipv6 {
-            list.push(self.set_elements(kind, flags, family, VMAC_SET, &[(index, None)]));
+            list.push(self.set_elements(kind, flags, family, VMAC_SET, &[(index.clone(), None)]));
             if let Some(shared) = vmac.shared {
-                let key = [shared.octets().as_slice(), &padded(&vmac.name)].concat();
+                let interface = if self.settings.by_index { index } else { padded(&vmac.name).to_vec() };
+                let key = [shared.octets().as_slice(), &interface].concat();
                 list.push(self.set_elements(kind, flags, family, PARENT_LINK_LOCAL, &[(key, None)]));
             }
         }

@@ -391,7 +391,8 @@ fn blocked_addresses_get_no_packets() {
             spec(&one, "2001:db8::100", 64),
             spec(&one, "fe80::100", 64),
         ]);
-        let settings = || Settings { table: "keepalived".into(), priority: -1, counters: true };
+        let settings =
+            || Settings { table: "keepalived".into(), priority: -1, counters: true, by_index: false };
         let mut firewall = match Firewall::open(settings()) {
             Ok(firewall) => firewall,
             Err(error) => return eprintln!("skipped: no nf_tables: {error}"),

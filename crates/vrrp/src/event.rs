@@ -198,6 +198,8 @@ pub enum InstanceEvent {
     },
     /// MASTER heard its own priority from its own address.
     SamePriorityOurAddress,
+    /// An address owner drops what it hears: `owner_ignore_adverts`.
+    OwnerIgnores(IpAddr),
     /// MASTER heard a lower priority.
     LowerAdvert {
         /// Its sender.
@@ -356,6 +358,7 @@ impl InstanceEvent {
             | Self::HigherAdvert { .. }
             | Self::SamePriorityHigherAddress { .. }
             | Self::SamePriorityOurAddress
+            | Self::OwnerIgnores(_)
             | Self::LowerAdvert { .. }
             | Self::PriorityChanged(..)
             | Self::IntervalDiffers { .. }
@@ -478,6 +481,9 @@ impl InstanceEvent {
             ),
             Self::SamePriorityOurAddress => {
                 f.write_str("WARNING - equal priority advert received from remote host with our IP address.")
+            }
+            Self::OwnerIgnores(source) => {
+                write!(f, "Dropping packet(s) from {source} since we are address owner")
             }
             Self::LowerAdvert { source, priority, ours, answered } => {
                 write!(f, "Received advert from {source} with lower priority {priority}, ours {ours}")?;

@@ -34,6 +34,7 @@ impl Firewall {
                 table: settings.table.clone(),
                 priority: settings.priority,
                 counters: settings.counters,
+                by_index: settings.by_index,
             };
             match firewall::Firewall::open(settings) {
                 Ok(tables) => self.tables = Some(tables),

@@ -78,6 +78,11 @@ impl Linkbeats {
         changed
     }
 
+    /// Whether anything is asked for.
+    pub(crate) fn any(&self) -> bool {
+        !self.watched.is_empty()
+    }
+
     /// When to ask again.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.next_at

@@ -185,6 +185,9 @@ impl Shell {
         shell.note_links();
         shell.watch_routes();
         shell.log_assigned();
+        if shell.linkbeat.any() {
+            normal!("Using MII-BMSR/ETHTOOL NIC polling thread(s)...");
+        }
         shell.log_channels();
         shell.fifos.configure(&shell.config, &mut shell.runner);
         shell.serve_status();

@@ -13,6 +13,7 @@ const LOGGED_COUNT: u32 = 1 << 20;
 const LOGGED_VIPS: u32 = 1 << 21;
 const LOGGED_INTERVAL: u32 = 1 << 22;
 const LOGGED_OUR_ADDRESS: u32 = 1 << 23;
+const LOGGED_OWNER: u32 = 1 << 24;
 
 impl Instance {
     pub(super) fn handle_packet(&mut self, now: Instant, datagram: &Datagram<'_>) {
@@ -25,7 +26,7 @@ impl Instance {
             Err(reject) => return self.rejected(datagram.source(), reject),
         };
         if self.config.owner_ignore_adverts && self.effective == 255 {
-            return;
+            return self.log_once(LOGGED_OWNER, InstanceEvent::OwnerIgnores(advert.source));
         }
         self.stats.advert_rcvd += 1;
         if let Some(sequence) = advert.ah_sequence {
