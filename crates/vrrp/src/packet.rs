@@ -220,7 +220,14 @@ pub enum Reject {
     /// `check_unicast_src`: not from a peer.
     NotAPeer,
     /// `check_unicast_src`: the peer's TTL is out of its range.
-    PeerTtl(u8),
+    PeerTtl {
+        /// The TTL.
+        ttl: u8,
+        /// The least that this peer's adverts may have.
+        min: u8,
+        /// The most.
+        max: u8,
+    },
 }
 
 impl Reject {
@@ -241,7 +248,7 @@ impl Reject {
             Self::Checksum(_) => 11,
             Self::Destination(_) => 12,
             Self::NotAPeer => 13,
-            Self::PeerTtl(_) => 14,
+            Self::PeerTtl { .. } => 14,
         };
         1 << bit
     }
@@ -288,7 +295,9 @@ impl Reject {
                 write!(f, "discarding {kind} packet from {source}: instance is configured otherwise")
             }
             Self::NotAPeer => write!(f, "unicast source address {source} not a unicast peer"),
-            Self::PeerTtl(ttl) => write!(f, "TTL/HL {ttl} from unicast peer {source} is out of its range"),
+            Self::PeerTtl { ttl, min, max } => {
+                write!(f, "TTL/HL {ttl} from {source} not in range [{min}, {max}]")
+            }
         }
     }
 }
@@ -438,7 +447,9 @@ fn check_peer(config: &InstanceConfig, datagram: &Datagram<'_>) -> Result<(), Re
         return Err(Reject::NotAPeer);
     };
     match datagram.ttl {
-        Some(ttl) if ttl < peer.min_ttl || ttl > peer.max_ttl => Err(Reject::PeerTtl(ttl)),
+        Some(ttl) if ttl < peer.min_ttl || ttl > peer.max_ttl => {
+            Err(Reject::PeerTtl { ttl, min: peer.min_ttl, max: peer.max_ttl })
+        }
         Some(_) | None => Ok(()),
     }
 }

@@ -263,7 +263,6 @@ impl Router {
         let delay = self.config.startup_delay;
         if !delay.is_zero() {
             self.startup_until = Some(now + delay);
-            self.out.push_back(Output::Log(Event::DelayingStartup(delay)));
         }
         let mut faulty = Vec::new();
         for id in self.ids() {

@@ -124,6 +124,9 @@ impl Shell {
         firewall.configure(&config);
         set_buffers(&config, &monitor, &route);
         set_sysctls(&config, &mut sysctls);
+        if !config.global.startup_delay.is_zero() {
+            crate::log::event(&vrrp::Event::DelayingStartup(config.global.startup_delay));
+        }
         let addresses = Addresses::new(&config, params.options.release_vips);
         let mut assigned = HashMap::new();
         kernel::log_assigned(&config, &interfaces, &addresses, &mut assigned);

@@ -55,12 +55,16 @@ impl Instance {
     /// Counts and logs a dropped advert. It changes no timer and no state: a stream of bad adverts must not silence a
     /// master (the original restarts its advert timer here).
     fn rejected(&mut self, source: IpAddr, reject: Reject) {
+        // By then the original has counted it.
+        if matches!(reject, Reject::NotAPeer | Reject::PeerTtl { .. }) {
+            self.stats.advert_rcvd += 1;
+        }
         match &reject {
             Reject::AuthHeader { .. } | Reject::AuthType { .. } => self.stats.authtype_mismatch += 1,
             Reject::TooShort { .. } | Reject::TooLong { .. } | Reject::IpLength { .. } => {
                 self.stats.packet_len_err += 1
             }
-            Reject::Ttl(_) | Reject::PeerTtl(_) => self.stats.ip_ttl_err += 1,
+            Reject::Ttl(_) | Reject::PeerTtl { .. } => self.stats.ip_ttl_err += 1,
             Reject::Version { .. } => self.stats.version_err += 1,
             Reject::AuthTypeUnknown(_) => self.stats.invalid_authtype += 1,
             Reject::Password | Reject::AuthHeaderInvalid(_) => self.stats.auth_failure += 1,
@@ -68,7 +72,8 @@ impl Instance {
             Reject::Interval { .. } => self.stats.advert_interval_err += 1,
             Reject::Type(_) => self.stats.invalid_type_rcvd += 1,
             Reject::Checksum(_) => self.stats.checksum_err += 1,
-            Reject::Destination(_) | Reject::NotAPeer => self.stats.addr_list_err += 1,
+            Reject::Destination(_) => self.stats.addr_list_err += 1,
+            Reject::NotAPeer => {}
         }
         self.log_once(reject.kind(), InstanceEvent::Rejected(source, reject));
     }

@@ -213,7 +213,7 @@ fn unicast_instances_want_unicast_from_their_peers() {
     let mut far = emit(&config, 1, "10.211.55.9", "10.211.55.3");
     assert!(check_v4(&config, &far).is_ok());
     far[8] = 253;
-    assert_eq!(check_v4(&config, &far), Err(Reject::PeerTtl(253)));
+    assert_eq!(check_v4(&config, &far), Err(Reject::PeerTtl { ttl: 253, min: 254, max: 255 }));
     assert_eq!(
         check_v4(&article(), &emit(&config, 1, "10.211.55.9", "10.211.55.3")),
         Err(Reject::Destination(ip("10.211.55.3")))
