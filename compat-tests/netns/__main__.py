@@ -13,9 +13,9 @@ import sys
 
 from lab import netns, reference, report, undo
 
-from . import bad_adverts, bfd, elections, failures, run, storm, tracking, vmacs
+from . import bad_adverts, bfd, elections, failures, filters, run, storm, timers, trackers, tracking, vmacs
 
-FAMILIES = (elections, failures, tracking, vmacs, bad_adverts, bfd, storm)
+FAMILIES = (elections, timers, failures, tracking, trackers, vmacs, filters, bad_adverts, bfd, storm)
 """Loading them registers their scenarios, in this order."""
 ATTEMPTS = 4
 """How often a run that differs is made."""

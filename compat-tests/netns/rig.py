@@ -240,6 +240,9 @@ class Rig:
         for each in self.routers:
             batch(each.space, [f"link set {each.INTERFACE} up", f"address add {each.address}/24 dev {each.INTERFACE}",
                                f"address add {each.address6}/64 dev {each.INTERFACE} nodad"])
+        # The kernel makes them when it gets to it, and a program that starts before says so.
+        for each in self.routers:
+            poll.until("a link-local address", lambda each=each: each.holds(each.link_local), PATIENCE, 0.01)
         self.capture = Capture(stack, self.lan, [each.name for each in self.routers])
 
     def program(self, subject):
