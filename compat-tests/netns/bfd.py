@@ -27,6 +27,11 @@ def track(*lines):
     return "track_bfd {\n" + "".join(f"  {line}\n" for line in lines) + "}"
 
 
+def first_is_master(router):
+    """Words for an instance: sessions come up at any time, so that the second router waits long enough for the first."""
+    return track("B1") + ("\ndown_timer_adverts 10" if router.number else "")
+
+
 def is_bfd(router, *states):
     return lambda frame: frame.kind == "bfd" and frame.router == router.name and (not states or frame.fields["state"] in states)
 
@@ -57,7 +62,7 @@ def bfd_session(rig):
     """A session comes up; intervals and source ports."""
     for router in rig.routers:
         router.configure(router_config(router, session(router, *QUICK),
-                                       instance(router, priority=150 - 50 * router.number, body=track("B1"), **FAST)))
+                                       instance(router, priority=150 - 50 * router.number, body=first_is_master(router), **FAST)))
     a, b = rig.routers
     up(rig)
     a.wait_state("MASTER")
@@ -146,7 +151,7 @@ def bfd_ipv6(rig):
     for router in rig.routers:
         other = rig.routers[1 - router.number]
         block = f"bfd_instance B1 {{\n  neighbor_ip {other.address6}\n  source_ip {router.address6}\n  min_rx 60\n  min_tx 60\n}}\n"
-        router.configure(router_config(router, block, instance(router, priority=150 - 50 * router.number, body=track("B1"), **FAST)))
+        router.configure(router_config(router, block, instance(router, priority=150 - 50 * router.number, body=first_is_master(router), **FAST)))
     up(rig)
     rig.routers[0].wait_state("MASTER")
     end(rig)
