@@ -54,6 +54,19 @@ pub(crate) fn seconds(text: &str, min: u64, max: u64) -> Result<(Duration, Optio
     Ok((Duration::from_micros(value), remark))
 }
 
+/// Seconds with three decimals, up to a maximum in microseconds. More places are rounded, with a remark.
+pub(crate) fn milliseconds(text: &str, max: u64) -> Result<(Duration, Option<String>), Bad> {
+    let (value, _) = seconds(text, 0, u64::MAX)?;
+    let rounded = u64::try_from(value.as_micros()).unwrap_or(u64::MAX).saturating_add(500) / 1000 * 1000;
+    if rounded > max {
+        let most = with_places(max).replace(".000000", ".000");
+        return Err(format!("number '{text}' outside range [0.000, {most}]"));
+    }
+    let cut = text.split_once('.').is_some_and(|(_, places)| places.len() > 3);
+    let remark = cut.then(|| format!("number '{text}' has too many decimal places"));
+    Ok((Duration::from_micros(rounded), remark))
+}
+
 /// `on`, `true`, `yes` and their opposites.
 pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
@@ -124,6 +137,18 @@ mod tests {
         assert_eq!(signed("+5", -253, 253), Ok(5));
         assert_eq!(signed("254", -253, 253), Err("number '254' outside range [-253, 253]".to_owned()));
         assert_eq!(signed("-5x", -253, 253), Err("invalid number '-5x'".to_owned()));
+    }
+
+    #[test]
+    fn three_decimals() {
+        let parse = |text| milliseconds(text, 4_294_000_000);
+        let remark = |text| Some(format!("number '{text}' has too many decimal places"));
+        assert_eq!(parse("1.5"), Ok((Duration::from_millis(1500), None)));
+        assert_eq!(parse("0.0005"), Ok((Duration::from_millis(1), remark("0.0005"))));
+        assert_eq!(parse("0.00049"), Ok((Duration::ZERO, remark("0.00049"))));
+        assert_eq!(parse("4294.0001"), Ok((Duration::from_secs(4294), remark("4294.0001"))));
+        assert_eq!(parse("4295"), Err("number '4295' outside range [0.000, 4294.000]".to_owned()));
+        assert_eq!(parse("-1"), Err("negative number '-1'".to_owned()));
     }
 
     #[test]

@@ -119,9 +119,9 @@ impl Cx<'_> {
         self.number(span, number::signed(text, min, max))
     }
 
-    /// Seconds with decimals up to a maximum in microseconds; messages show three places.
+    /// Seconds with three decimals up to a maximum in microseconds.
     pub(crate) fn milliseconds(&mut self, span: Span, text: &str, max: u64) -> Option<std::time::Duration> {
-        let parsed = number::seconds(text, 0, max).map_err(|bad| bad.replace(".000000", ".000"));
+        let parsed = number::milliseconds(text, max);
         let (value, remark) = self.number(span, parsed)?;
         if let Some(remark) = remark {
             self.warn(span, "number", remark);

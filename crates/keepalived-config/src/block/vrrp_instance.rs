@@ -250,6 +250,12 @@ fn mcast_dst_ip(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) 
                 format!("({}) mcast_dst_ip {text} not link-local multicast. Skipping...", instance.name);
             cx.warn(line.span, "mcast-dst-ip", text);
         }
+        Ok(ip) if instance.family.is_some_and(|family| family != family_of(ip)) => {
+            let name = &instance.name;
+            let text =
+                format!("({name}) mcast dest address {text} MUST match VRRP instance family. Skipping...");
+            cx.warn(line.span, "family", text);
+        }
         Ok(ip) => {
             instance.mcast_group = Some(ip);
             instance.family.get_or_insert(family_of(ip));
