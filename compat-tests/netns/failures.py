@@ -124,6 +124,28 @@ def address_removed(rig):
     end(rig)
 
 
+@scenario((("ours", "ours"),), logs="ignored", packets=False)
+def address_restored(rig):
+    """vrrp_restore_addresses: the virtual address that is removed by hand is back at once, and nobody else notices."""
+    a, b = rig.routers
+    for router, priority in ((a, 150), (b, 100)):
+        router.configure(router_config(router, instance(router, priority=priority, **FAST), extra="    vrrp_restore_addresses\n"))
+    a.start()
+    a.wait_state("MASTER")
+    b.start()
+    settle(rig, a, b)
+    for count in range(1, 4):
+        at = time.time()
+        a.ip("address", "del", f"{VIP}/24", "dev", "eth0")
+        rig.garp(a, VIP, after=at)
+        a.wait_log(f"Restoring deleted virtual address {VIP}/24", count=count)
+        rig.expect("a has its address back", a.holds(VIP))
+    settle(rig, a, b)
+    rig.expect(f"no transition: {a.log()}", (a.log().count("STATE"), b.log().count("STATE")) == (2, 1))
+    rig.expect("nobody gave up", not any(frame.kind == "advert" and frame.priority == 0 for frame in rig.capture.frames))
+    end(rig)
+
+
 @scenario()
 def source_address_removed(rig):
     """The only address of the interface goes and comes back."""

@@ -12,6 +12,28 @@ REFERENCE_ONLY = (
     r"^Netlink: error: No such process\(\d+\), type=RTM_DELROUTE",
 )
 
+OURS_ONLY = (
+    # Why the state of the line before was entered. Nothing that stock parsers look for is in it.
+    r"^\(\w+\) reason: (?!.*(STATE|state|Entering|MASTER|BACKUP|FAULT))",
+)
+
+
+def ours(log):
+    """Our log without the lines that only ours has, so that what is left must be the reference's line by line."""
+    return [line for line in log if not any(re.search(pattern, line) for pattern in OURS_ONLY)]
+
+
+def unexplained(log):
+    """The changes of state in our log that no reason follows at once."""
+    found = []
+    for index, line in enumerate(log):
+        changed = re.match(r"(\(\w+\)) Entering \w+ STATE$", line)
+        # Another process may have written in between.
+        following = next((each for each in log[index + 1:] if changed and each.startswith(changed.group(1))), "")
+        if changed and not following.startswith(f"{changed.group(1)} reason: "):
+            found.append(line)
+    return found
+
 
 def lines(log):
     """A log without the lines that are known to differ."""

@@ -203,8 +203,10 @@ def compare(scenario_, base, other):
             mine = other.packets[router][kind]
             if expected != mine and not (kind == "ident" and not (expected and mine)):
                 found.append((f"{router}: {kind}", diff(expected, mine)))
+        if unexplained := known.unexplained(other.logs[router]):
+            found.append((f"{router}: reasons", diff([], unexplained)))
         if scenario_.logs != "ignored":
-            expected, mine = (seen.logs[router] for seen in (base, other))
+            expected, mine = base.logs[router], known.ours(other.logs[router])
             if scenario_.logs == "streams":
                 expected, mine = (sorted(each, key=stream) for each in (expected, mine))
             expected, mine = known.lines(expected), known.lines(mine)

@@ -135,6 +135,9 @@ pub enum InstanceEvent {
     Entering(StateName),
     /// `Entering S STATE (init)`.
     EnteringInit(StateName),
+    /// Why the state of the line before was entered. The reference has no such line; none of the words that its lines
+    /// about states have are in it.
+    Reason(String),
     /// An instance that starts in FAULT.
     StartsInFault,
     /// At start: a fault interface is down.
@@ -348,6 +351,7 @@ impl InstanceEvent {
             | Self::QueueingGarp { .. } => Level::Detail,
             Self::Entering(_)
             | Self::EnteringInit(_)
+            | Self::Reason(_)
             | Self::StartsInFault
             | Self::StartsLinkDown(_)
             | Self::StartsNoAddress(_)
@@ -446,6 +450,7 @@ impl InstanceEvent {
             Self::StartsLinkDown(_) | Self::StartsInFaultByScript(_) | Self::OwnerGone => Ok(()),
             Self::Entering(state) => write!(f, "Entering {state} STATE"),
             Self::EnteringInit(state) => write!(f, "Entering {state} STATE (init)"),
+            Self::Reason(why) => write!(f, "reason: {why}"),
             Self::StartsInFault => f.write_str("entering FAULT state"),
             Self::StartsNoAddress(family) => {
                 write!(f, "entering FAULT state (no {family} address for interface)")

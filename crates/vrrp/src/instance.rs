@@ -30,6 +30,8 @@ use crate::garp::Schedule;
 use crate::packet::{Datagram, Outgoing};
 use crate::stats::Stats;
 use crate::track::{self, Verdict};
+use cause::Heard;
+pub use cause::{Fault, Reason};
 
 /// State with its deadlines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +149,8 @@ pub enum Output {
     NotifyPriority,
     /// A log line.
     Log(InstanceEvent),
+    /// Why the state of the line before was entered.
+    Reason(Reason),
     /// For the sync group.
     Signal(Signal),
 }
@@ -205,6 +209,9 @@ pub struct Instance {
     old_checksum: bool,
     last_sent: Option<Instant>,
     cause: Option<Cause>,
+    /// The same with names and numbers.
+    reason: String,
+    heard: Heard,
     out: VecDeque<Output>,
 }
 
@@ -229,6 +236,8 @@ impl Instance {
             old_checksum: config.old_checksum == OldChecksum::Always,
             last_sent: None,
             cause: None,
+            reason: String::new(),
+            heard: Heard::Nobody,
             out: VecDeque::new(),
             config,
         }
@@ -252,6 +261,8 @@ impl Instance {
         new.old_checksum |= old.old_checksum && new.config.old_checksum == OldChecksum::Detect;
         new.last_sent = old.last_sent;
         new.cause = old.cause;
+        new.reason.clone_from(&old.reason);
+        new.heard = old.heard;
         new.master = old.master;
         new.master_priority = old.master_priority;
         new.logged = old.logged;
@@ -320,6 +331,11 @@ impl Instance {
         self.cause
     }
 
+    /// The same with names and numbers; empty before the first transition.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
     /// Its counters.
     pub fn stats(&self) -> &Stats {
         &self.stats
@@ -355,6 +371,11 @@ impl Instance {
         self.wants_master
     }
 
+    /// Why its state was entered, with the names that it does not know itself.
+    pub fn set_reason(&mut self, reason: &str) {
+        reason.clone_into(&mut self.reason);
+    }
+
     /// The trackers' last verdict.
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
@@ -377,6 +398,7 @@ impl Instance {
 
     /// Leaves INIT at start. `hold`: the sync group is not ready. `down_extra`: `vrrp_startup_delay`.
     pub fn start(&mut self, now: Instant, hold: Option<StateName>, startup_delay: Duration) {
+        self.cause = Some(Cause::Start);
         match hold {
             Some(StateName::Fault) => {
                 self.state = State::Fault;
@@ -543,6 +565,13 @@ impl Instance {
         self.out.push_back(Output::Log(event));
     }
 
+    /// The line of a new state, and after it the one that says why.
+    fn entering(&mut self, state: StateName, reason: Reason) {
+        self.log(InstanceEvent::Entering(state));
+        self.out.push_back(Output::Reason(reason));
+        self.heard = Heard::Nobody;
+    }
+
     /// Logs a complaint once until the master changes or we enter or leave MASTER.
     fn log_once(&mut self, kind: u32, event: InstanceEvent) {
         if self.logged & kind == 0 {
@@ -554,11 +583,12 @@ impl Instance {
     /// The one place where the state changes.
     fn transition(&mut self, now: Instant, to: StateName, cause: Cause) {
         self.cause = Some(cause);
+        let reason = self.why(to, cause);
         let from_master = matches!(self.state, State::Master { .. });
         match to {
-            StateName::Master => self.enter_master(now),
-            StateName::Backup => self.enter_backup(now, cause, from_master),
-            StateName::Fault => self.enter_fault(cause, from_master),
+            StateName::Master => self.enter_master(now, reason),
+            StateName::Backup => self.enter_backup(now, cause, reason, from_master),
+            StateName::Fault => self.enter_fault(cause, reason, from_master),
             // INIT is where an instance begins; STOP and DELETED are notifications, see `release`.
             StateName::Init | StateName::Stop | StateName::Deleted => return,
         }
@@ -568,7 +598,7 @@ impl Instance {
     }
 
     /// RFC 5798, 6.4.2 (Master_Down_Timer fires): advert first, so that the old master lets go before we take.
-    fn enter_master(&mut self, now: Instant) {
+    fn enter_master(&mut self, now: Instant, reason: Reason) {
         self.logged = 0;
         self.wants_master = true;
         if self.ah_sequence >= auth::LAST_SEQUENCE {
@@ -582,7 +612,7 @@ impl Instance {
             self.log(InstanceEvent::OwnerRestoredByTimeout);
         }
         self.send(self.effective, now);
-        self.log(InstanceEvent::Entering(StateName::Master));
+        self.entering(StateName::Master, reason);
         if self.config.version == Version::V3 && learnt != self.config.advert_interval {
             self.log(InstanceEvent::IntervalOwn { from: learnt, to: self.config.advert_interval });
         }
@@ -596,7 +626,7 @@ impl Instance {
         self.out.push_back(Output::Notify(StateName::Master));
     }
 
-    fn enter_backup(&mut self, now: Instant, cause: Cause, from_master: bool) {
+    fn enter_backup(&mut self, now: Instant, cause: Cause, reason: Reason, from_master: bool) {
         if cause == Cause::Recovered || matches!(self.state, State::Fault | State::Init) {
             self.wants_master &= self.config.is_owner();
             self.master_interval = self.config.advert_interval;
@@ -615,7 +645,7 @@ impl Instance {
             | Cause::Paused
             | Cause::Group => self.down_timer(),
         };
-        self.log(InstanceEvent::Entering(StateName::Backup));
+        self.entering(StateName::Backup, reason);
         if from_master {
             self.logged = 0;
             if cause == Cause::AddressLost {
@@ -630,9 +660,9 @@ impl Instance {
         }
     }
 
-    fn enter_fault(&mut self, cause: Cause, from_master: bool) {
+    fn enter_fault(&mut self, cause: Cause, reason: Reason, from_master: bool) {
         self.wants_master &= self.config.is_owner();
-        self.log(InstanceEvent::Entering(StateName::Fault));
+        self.entering(StateName::Fault, reason);
         if from_master {
             self.logged = 0;
             // An own fault sends two: a lost one would cost the network a whole master down time.

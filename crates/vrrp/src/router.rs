@@ -6,6 +6,7 @@
 mod addresses;
 mod bfd;
 mod links;
+mod reasons;
 mod trackers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -649,6 +650,7 @@ impl Router {
                 instance::Output::NotifyHeardLower => self.out.push_back(Output::NotifyHeardLower(id)),
                 instance::Output::NotifyPriority => self.out.push_back(Output::NotifyPriority(id)),
                 instance::Output::Log(event) => self.log(id, event),
+                instance::Output::Reason(reason) => self.give_reason(id, reason),
                 instance::Output::Signal(signal) => self.signal(id, signal, now),
             }
         }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::{Cause, Instance, Output, OwnerConflict, Signal, State};
+use super::{Cause, Heard, Instance, Output, OwnerConflict, Signal, State};
 use crate::config::Version;
 use crate::event::{InstanceEvent, StateName};
 use crate::packet::{self, Advert, Datagram, Reject};
@@ -163,6 +163,7 @@ impl Instance {
         }
         if advert.priority == 0 {
             self.log(InstanceEvent::BackupHeardZero);
+            self.heard = Heard::Farewell(advert.source);
             self.state = State::Backup { master_down_at: now + self.skew(), preempt_at };
             return;
         }
@@ -185,11 +186,13 @@ impl Instance {
             }
         }
         self.state = State::Backup { master_down_at, preempt_at };
+        self.heard = Heard::Lower { source: advert.source, priority: advert.priority };
         self.log(InstanceEvent::LowerDiscarded { priority: advert.priority, source: advert.source });
     }
 
     fn accept(&mut self, now: Instant, advert: &Advert, preempt_at: Option<Instant>) {
         self.wants_master = false;
+        self.heard = Heard::Master(advert.source);
         self.learn_interval(advert);
         self.state = State::Backup { master_down_at: now + self.down_timer(), preempt_at };
     }

@@ -99,10 +99,11 @@ impl Bench {
         std::iter::from_fn(|| self.instance.poll_output()).collect()
     }
 
-    /// Log lines and the kinds of the other outputs, in order.
+    /// Log lines and the kinds of the other outputs, in order. Reasons are left out: router/reasons.rs has them.
     fn story(&mut self) -> Vec<String> {
         self.drain()
             .into_iter()
+            .filter(|output| !matches!(output, Output::Reason(_)))
             .map(|output| match output {
                 Output::Log(event) => crate::Event::Instance("VI_1".into(), event).to_string(),
                 Output::Send { datagram, .. } => format!("send {}", datagram[22]),
@@ -115,6 +116,7 @@ impl Bench {
                 Output::Notify(state) => format!("notify {state}"),
                 Output::NotifyHeardLower => "notify lower".into(),
                 Output::NotifyPriority => "notify priority".into(),
+                Output::Reason(reason) => format!("{reason:?}"),
                 Output::Signal(signal) => format!("{signal:?}"),
             })
             .collect()

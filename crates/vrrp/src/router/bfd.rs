@@ -64,6 +64,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
     use crate::config::{RouterConfig, Tracked};
+    use crate::event::InstanceEvent;
     use crate::router::{Input, Surroundings};
     use crate::{Output, instance::State};
 
@@ -83,10 +84,12 @@ mod tests {
         Router::new(config, &surroundings)
     }
 
+    /// The reference's lines.
     fn lines(router: &mut Router) -> Vec<String> {
         let outputs = std::iter::from_fn(|| router.poll_output());
         outputs
             .filter_map(|output| match output {
+                Output::Log(Event::Instance(_, InstanceEvent::Reason(_))) => None,
                 Output::Log(event) => Some(event.to_string()),
                 _ => None,
             })

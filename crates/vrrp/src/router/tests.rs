@@ -89,10 +89,12 @@ impl Bench {
         std::iter::from_fn(|| self.router.poll_output()).collect()
     }
 
+    /// The reference's lines.
     fn log(&mut self) -> Vec<String> {
         self.drain()
             .into_iter()
             .filter_map(|output| match output {
+                Output::Log(Event::Instance(_, InstanceEvent::Reason(_))) => None,
                 Output::Log(event) => Some(event.to_string()),
                 _ => None,
             })

@@ -84,6 +84,7 @@ fn instance_line(sources: &Sources<'_>, index: usize, config: &VrrpInstance, ins
         "last_transition": {
             "at": seconds(sources.changed.get(index).copied()),
             "reason": instance.cause().map(vrrp::instance::Cause::as_str),
+            "detail": instance.reason(),
         },
         "source": instance.source(),
         "master": master,
@@ -127,23 +128,7 @@ fn parts(sources: &Sources<'_>, instance: &Instance) -> Vec<Value> {
 
 /// What keeps an instance in FAULT, in words.
 fn faults(sources: &Sources<'_>, instance: &Instance) -> Vec<String> {
-    let verdict = instance.verdict();
-    let mut faults: Vec<String> =
-        verdict.links_down.iter().map(|id| format!("interface {} is down", link(sources, *id))).collect();
-    for script in &verdict.failing {
-        if let Some(script) = sources.router.scripts().get(script.0) {
-            faults.push(format!("script {} fails", script.config().name));
-        }
-    }
-    for id in &verdict.trackers {
-        if let Some(of) = sources.router.config().trackers.get(id.0) {
-            faults.push(format!("tracker {} fails", of.name));
-        }
-    }
-    if instance.source().is_none() {
-        faults.push("no source address".to_owned());
-    }
-    faults
+    instance.faults().into_iter().map(|fault| sources.router.fault_in_words(fault)).collect()
 }
 
 fn link<'a>(sources: &'a Sources<'_>, id: LinkId) -> &'a str {
