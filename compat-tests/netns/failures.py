@@ -1,5 +1,7 @@
 """What happens to a pair when processes, links, addresses and configurations do not stay as they were."""
 
+import os
+import re
 import signal
 import time
 
@@ -7,8 +9,8 @@ from lab import poll
 
 from .config import VIP, instance, router_config
 from .elections import FAST, pair, settle
-from .rig import batch
-from .run import scenario
+from .rig import PATIENCE, batch
+from .run import ALONE, scenario
 
 
 def end(rig):
@@ -336,6 +338,35 @@ def reload_broken(rig):
         rig.expect("the peer did not move", b.state() == "BACKUP")
     else:
         poll.until("the reference ends", lambda: a.process.poll() is not None, 20)
+    end(rig)
+
+
+@scenario(ALONE, logs="ignored", packets=False)
+def config_saved(rig):
+    """config_save_dir: the configuration at each reading, the state of each process before and after each reload."""
+    a = rig.routers[0]
+    where = a.path("saved")
+    included = a.write("part.conf", "# a remark\n" + instance(a, "V2", vrid=52, vips=("10.9.0.52/24",)) + "! the end\n")
+    a.configure(router_config(a, instance(a, body="down_timer_adverts 90\n\n# nothing"), f"include {included}\n",
+                              "bfd_instance B1 {\n    neighbor_ip 10.9.0.99\n}\n", extra=f"    config_save_dir {where}\n"))
+    a.start()
+    for count in (1, 2):
+        a.reload()
+        a.wait_log("Reload complete", count=count)
+        a.wait_log("Received BFD event", count=count + 1)
+
+    def saved():
+        return {re.sub(r"\.\d+\.", ".PID.", name): name for name in os.listdir(where)}
+    poll.until(f"what {a.subject} keeps", lambda: len(saved()) == 11, PATIENCE)
+    rig.fact("files", sorted(saved()))
+    for name, real in saved().items():
+        with open(os.path.join(where, real), encoding="utf-8") as file:
+            text = file.read()
+        if name.startswith("keepalived.conf"):
+            rig.fact(name, text.replace(rig.directory, "DIR"))
+        else:
+            rig.expect(f"{name}: {text}", text.startswith("------< Global definitions >------") and ("B1" if "bfd" in name else "V2") in text)
+        rig.fact(f"{name} is private", os.stat(os.path.join(where, real)).st_mode & 0o777)
     end(rig)
 
 

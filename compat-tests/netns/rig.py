@@ -43,6 +43,8 @@ class Router:
         self.space = netns.Namespace(rig.stack, self.name)
         self.space.call(self._quiet)
         self.process = None
+        self.environment = {}
+        """What the daemon has in its environment besides ours."""
         self.started_at = None
 
     @staticmethod
@@ -80,7 +82,7 @@ class Router:
         with open(self.path("log"), "ab") as log:
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *self.space.command(*words)],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
-                                            env={**os.environ, "TMPDIR": self.directory}, start_new_session=True)
+                                            env={**os.environ, "TMPDIR": self.directory, **self.environment}, start_new_session=True)
         self.rig.stack.callback(self._end)
         if wait:
             self.wait_log("Startup complete", timeout=PATIENCE)

@@ -89,6 +89,9 @@ pub(crate) fn run(inherited: Inherited<'_>) -> u8 {
         report: Box::new(move |report| match report {
             Report::Started => tell(word::STARTED),
             Report::Reloaded => tell(word::RELOADED),
+            Report::WantsReload => {
+                let _ = sys::process::signal(parent.as_raw(), libc::SIGHUP);
+            }
             Report::ReloadRefused(why) => {
                 line!("New configuration refused - {why}; the running configuration stays in force");
                 tell(word::REFUSED);
@@ -100,6 +103,7 @@ pub(crate) fn run(inherited: Inherited<'_>) -> u8 {
             dont_release_vrrp: options.dont_release_vrrp,
             dump_dir: std::env::var_os("TMPDIR").map(Into::into),
             dump_suffix: files.suffix.clone(),
+            net_namespace: options.namespace.clone(),
             dump_config: options.dump_config,
             address_monitoring: options.address_monitoring,
         },

@@ -197,6 +197,7 @@ fn start(options: &Options, log: &Log, machine: &Machine, files: &Files, outcome
         child: Child::None,
         bfd: Bfd::new(bfd::Surroundings { options, log, machine, files }),
         vrrp_started: false,
+        readings: 0,
         reloading: None,
         reload_again: false,
         is_started: false,
@@ -205,6 +206,7 @@ fn start(options: &Options, log: &Log, machine: &Machine, files: &Files, outcome
         reload_time: None,
         exit: None,
     };
+    dump::save(&outcome, 0);
     let with_bfd = bfd::is_wanted(options, &outcome);
     if outcome.has_vrrp {
         parent.start_child(outcome.clone());
@@ -260,6 +262,8 @@ struct Parent<'a> {
     bfd: Bfd<'a>,
     /// The VRRP child's first configuration is in force.
     vrrp_started: bool,
+    /// How many configurations were read after the first.
+    readings: u32,
     /// A configuration that the child is changing to.
     reloading: Option<Outcome>,
     /// Another reload was asked for meanwhile.

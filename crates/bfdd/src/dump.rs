@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use keepalived_config::resolved::Config;
@@ -15,11 +15,15 @@ use crate::shell::Running;
 /// Name of the file.
 pub(crate) const FILE: &str = "keepalived_bfd.data";
 
-/// Writes the file, readable by root only and never through a link.
-pub(crate) fn write(directory: Option<&Path>, text: &str) -> io::Result<()> {
-    let path = directory.unwrap_or(Path::new("/tmp")).join(FILE);
+/// Where the file goes.
+pub(crate) fn path(directory: Option<&Path>) -> PathBuf {
+    directory.unwrap_or(Path::new("/tmp")).join(FILE)
+}
+
+/// Writes a file, readable by root only and never through a link.
+pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
     // Another's file is removed, not written to; what is made in its place is new or nothing.
-    match std::fs::remove_file(&path) {
+    match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }

@@ -42,6 +42,8 @@ pub(crate) struct Shell {
     single_hop: Option<Receiver>,
     multihop: Option<Receiver>,
     random: u64,
+    /// How many reloads there were.
+    reloads: u32,
     complaints: Complaints,
 }
 
@@ -64,6 +66,7 @@ impl Shell {
             single_hop: None,
             multihop: None,
             random,
+            reloads: 0,
             complaints: Complaints::default(),
         };
         shell.apply(Instant::now());
@@ -167,6 +170,8 @@ impl Shell {
 
     fn reload(&mut self) {
         normal!("Reloading");
+        self.reloads = self.reloads.saturating_add(1);
+        self.save_state("pre");
         match (self.params.read_config)() {
             Ok(config) => {
                 self.config = config;
@@ -174,6 +179,7 @@ impl Shell {
                 if let Err(error) = self.open_receivers() {
                     normal!("BFD socket: {error}");
                 }
+                self.save_state("post");
                 (self.params.report)(Report::Reloaded);
             }
             Err(_) => (self.params.report)(Report::ReloadRefused),
@@ -237,10 +243,23 @@ impl Shell {
 
     fn dump(&self) {
         normal!("Printing BFD data for process({}) on signal", std::process::id());
-        let fds = [&self.single_hop, &self.multihop].map(|receiver| receiver.as_ref().map(Receiver::fd));
-        let text = dump::text(&self.config, &self.running, fds);
-        if let Err(error) = dump::write(self.params.dump_dir.as_deref(), &text) {
+        if let Err(error) = dump::write(&dump::path(self.params.dump_dir.as_deref()), &self.state()) {
             normal!("Can't open {} - {error}", dump::FILE);
+        }
+    }
+
+    fn state(&self) -> String {
+        let fds = [&self.single_hop, &self.multihop].map(|receiver| receiver.as_ref().map(Receiver::fd));
+        dump::text(&self.config, &self.running, fds)
+    }
+
+    /// `config_save_dir`: keeps what keepalived_bfd.data would hold, before and after a reload.
+    fn save_state(&self, moment: &str) {
+        let Some(directory) = &self.config.global.daemon.config_save_dir else { return };
+        let (pid, number) = (std::process::id(), self.reloads);
+        let path = directory.join(format!("keepalived_bfd.{pid}.{number}.{moment}"));
+        if let Err(error) = dump::write(&path, &self.state()) {
+            normal!("Unable to write {} - {error}", path.display());
         }
     }
 

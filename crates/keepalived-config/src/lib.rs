@@ -50,6 +50,8 @@ pub struct Outcome {
     pub messages: Vec<Message>,
     /// The files that were read.
     pub sources: SourceMap,
+    /// Their text without comments, included files in their places: what `config_save_dir` keeps.
+    pub saved: Vec<u8>,
     /// A parameter was missing and nothing after it was read.
     pub stopped: bool,
 }
@@ -94,7 +96,7 @@ impl Outcome {
 /// Reads, checks and resolves a configuration.
 pub fn load(path: &Path, options: &ReadOptions, system: &dyn System) -> Outcome {
     let mut messages = Messages::default();
-    let lines::Lines { sources, lines, notes } = lines::read(path, options, system);
+    let lines::Lines { sources, lines, saved, notes } = lines::read(path, options, system);
     let tree = tree::parse(&lines, notes);
     let mut declared = declared::Declared::default();
     let mut cx = Cx {
@@ -110,6 +112,7 @@ pub fn load(path: &Path, options: &ReadOptions, system: &dyn System) -> Outcome 
         bfds: Vec::new(),
         default_interface: None,
         dynamic_interfaces: tree.nodes.iter().any(has_dynamic_interfaces),
+        iproute: resolved::IprouteDirectories::default(),
         rule_priority: 0x4000,
     };
     registry::apply(&block::top::TABLES, &tree.nodes, &mut declared, &mut cx);
@@ -128,7 +131,7 @@ pub fn load(path: &Path, options: &ReadOptions, system: &dyn System) -> Outcome 
     };
     let messages = messages.into_list();
     let refused = messages.iter().any(|m| m.diagnostic.severity == Severity::Alert);
-    Outcome { config: config.filter(|_| !refused), has_vrrp, identity, messages, sources, stopped }
+    Outcome { config: config.filter(|_| !refused), has_vrrp, identity, messages, sources, saved, stopped }
 }
 
 /// Whether a statement at top level is work for the VRRP child, however wrong it is.

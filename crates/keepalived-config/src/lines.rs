@@ -60,6 +60,8 @@ pub(crate) struct Lines {
     pub(crate) sources: SourceMap,
     /// The lines in order.
     pub(crate) lines: Vec<Line>,
+    /// The same before conditions and substitutions, as `config_save_dir` keeps it.
+    pub(crate) saved: Vec<u8>,
     /// What there is to say, each with the number of lines in front of it.
     pub(crate) notes: Vec<(usize, Note)>,
 }
@@ -81,6 +83,8 @@ const SUBSTITUTION_DEPTH_MAX: usize = 64;
 const LINES_MAX: usize = 2_000_000;
 /// One sequence may have this many numbers.
 const ROUNDS_MAX: usize = 65_536;
+/// What is kept for `config_save_dir` ends about here.
+const SAVED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A line after substitution may have this many bytes.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
@@ -178,12 +182,18 @@ impl Assembler<'_> {
 
     fn file(&mut self, path: &Path, shown: &Path, text: Vec<u8>, depth: usize) {
         let file = self.read.sources.add(shown.display().to_string(), text.clone());
+        self.save(b"# ", shown.as_os_str().as_encoded_bytes());
         let directory = path.parent().map(Path::to_path_buf).unwrap_or_default();
         // What an included file sets ends with it.
         let check = self.check;
         for (line, number) in text.lines().zip(1u32..) {
             let line = without_comment(line.strip_suffix(b"\r").unwrap_or(line)).trim_ascii_end();
             let at = At { file, number, directory: &directory };
+            if include_of(line).is_none() {
+                self.save(b"", line.trim_ascii_start());
+            } else {
+                self.save(b"", b"");
+            }
             if let Some((name, mut lines)) = self.multi_line.take() {
                 if line.trim_ascii().is_empty() {
                     self.multi_line = Some((name, lines));
@@ -215,9 +225,21 @@ impl Assembler<'_> {
             self.line(line, at, true, 0);
         }
         self.check = check;
+        self.save(b"", b"!");
         // A definition that the end of the file cuts is complete.
         if let Some((name, lines)) = self.multi_line.take() {
             self.definitions.insert(name, lines);
+        }
+    }
+
+    /// A line of [`Lines::saved`].
+    fn save(&mut self, before: &[u8], line: &[u8]) {
+        let saved = &mut self.read.saved;
+        if saved.len() < SAVED_BYTES_MAX {
+            let (line, more) = continued(line);
+            let end: &[u8] = if more { b"\\\n" } else { b"\n" };
+            let line = if more { line.trim_ascii_end() } else { line };
+            [before, line, end].iter().for_each(|part| saved.extend_from_slice(part));
         }
     }
 

@@ -16,7 +16,8 @@ use std::time::Duration;
 
 pub use bfd::{BfdInstance, Process, TrackedBfd};
 pub use daemon::{
-    Daemon, Dumps, Fifo, Identity, Inherited, Mail, OneShot, ReloadCheck, ReloadFile, StatusSocket,
+    Daemon, Dbus, Dumps, Fifo, Identity, Inherited, IprouteDirectories, Mail, OneShot, ReloadCheck,
+    ReloadFile, StatusSocket,
 };
 pub use network::{
     ExtraGarp, FirewallSettings, GarpGroup, InterfaceDelay, IpvlanMode, Linkbeat, LinkbeatKind, Network,

@@ -57,8 +57,8 @@ impl StateName {
             Self::Backup => 1,
             Self::Master => 2,
             Self::Fault => 3,
-            Self::Stop => 97,
-            Self::Deleted => 98,
+            Self::Deleted => 97,
+            Self::Stop => 98,
         }
     }
 }

@@ -326,16 +326,6 @@ impl Instance {
         i32::from(self.config.base_priority).saturating_add(self.verdict.delta)
     }
 
-    /// Why its state last changed.
-    pub fn cause(&self) -> Option<Cause> {
-        self.cause
-    }
-
-    /// The same with names and numbers; empty before the first transition.
-    pub fn reason(&self) -> &str {
-        &self.reason
-    }
-
     /// Its counters.
     pub fn stats(&self) -> &Stats {
         &self.stats
@@ -371,24 +361,9 @@ impl Instance {
         self.wants_master
     }
 
-    /// Why its state was entered, with the names that it does not know itself.
-    pub fn set_reason(&mut self, reason: &str) {
-        reason.clone_into(&mut self.reason);
-    }
-
     /// The trackers' last verdict.
     pub fn verdict(&self) -> &Verdict {
         &self.verdict
-    }
-
-    /// True without faults of its own.
-    pub fn is_faultless(&self) -> bool {
-        self.verdict.is_faultless() && self.source.is_some() && !self.config.config_fault
-    }
-
-    /// True without faults of its own and without scripts that still have to report.
-    pub fn is_ready(&self) -> bool {
-        self.is_faultless() && self.verdict.pending == 0
     }
 
     /// Complaint kinds that are suppressed until the master changes.
@@ -563,13 +538,6 @@ impl Instance {
 
     fn log(&mut self, event: InstanceEvent) {
         self.out.push_back(Output::Log(event));
-    }
-
-    /// The line of a new state, and after it the one that says why.
-    fn entering(&mut self, state: StateName, reason: Reason) {
-        self.log(InstanceEvent::Entering(state));
-        self.out.push_back(Output::Reason(reason));
-        self.heard = Heard::Nobody;
     }
 
     /// Logs a complaint once until the master changes or we enter or leave MASTER.

@@ -471,6 +471,13 @@ impl Router {
         self.drain(id, now);
     }
 
+    /// Announces an instance's addresses once, if it is master.
+    pub fn announce(&mut self, now: Instant, id: InstanceId) {
+        if self.is_master(id) {
+            self.burst(id, 1, now);
+        }
+    }
+
     /// Its settings.
     pub fn config(&self) -> &RouterConfig {
         &self.config

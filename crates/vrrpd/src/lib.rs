@@ -7,6 +7,7 @@
 
 mod addresses;
 mod bfd_events;
+mod dbus;
 mod dump;
 mod fifo;
 mod files;
@@ -56,6 +57,8 @@ pub enum Report {
     Started,
     /// A reload is in force: the parent may log `Reload complete`.
     Reloaded,
+    /// Somebody on the bus asks for a reload, which is the parent's to begin.
+    WantsReload,
     /// A reload was refused, the old configuration keeps running; the text says why.
     ReloadRefused(String),
 }
@@ -83,6 +86,8 @@ pub struct Options {
     pub dump_dir: Option<std::path::PathBuf>,
     /// Inserted in dump file names (namespace and instance), e.g. `_blue`, if `data_use_instance` is set; usually empty.
     pub dump_suffix: String,
+    /// `-s/--namespace`, which goes before `net_namespace`.
+    pub net_namespace: Option<String>,
     /// `-d/--dump-conf`: log what keepalived.data would hold, once at start.
     pub dump_config: bool,
     /// `-a/--address-monitoring`: log every address that comes or goes.

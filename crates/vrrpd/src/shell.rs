@@ -3,6 +3,7 @@
 //! It waits for nothing but netlink acknowledgements. Packets that are already here are read before a timer that is
 //! due is served, so that after a pause the core hears the others before it speaks.
 
+mod dbus;
 mod dumps;
 mod kernel;
 mod outputs;
@@ -22,6 +23,7 @@ use vrrp::script::ScriptSignal;
 use vrrp::{Family, Input, LinkId, Reading, Router, RouterConfig, ScriptId, TrackerId};
 
 use crate::addresses::{self, Addresses};
+use crate::dbus::{Request, Service};
 use crate::fifo::Fifos;
 use crate::files::Files;
 use crate::firewall::Firewall;
@@ -69,6 +71,7 @@ pub(crate) struct Shell {
     announcer: Announcer,
     runner: Runner,
     status: Option<StatusServer>,
+    dbus: Option<Service>,
     files: Files,
     processes: Processes,
     bfd_events: crate::bfd_events::Events,
@@ -82,6 +85,8 @@ pub(crate) struct Shell {
     doomed: Vec<(Instant, RunId)>,
     /// When each instance changed state.
     changed: Vec<SystemTime>,
+    /// How many reloads there were.
+    reloads: u32,
     /// What is known of interfaces is to be read again.
     stale: bool,
     /// What was last said about each interface.
@@ -98,6 +103,7 @@ enum Wake {
     Trackers(Vec<(TrackerId, Reading)>),
     Processes,
     Status(Question),
+    Dbus(Request),
     Bfd(bfd::Record),
     Timer,
 }
@@ -168,6 +174,7 @@ impl Shell {
                 .map_err(|error| fatal("BFD pipe", &error))?,
             runner: Runner::new().map_err(|error| fatal("thread", &error))?,
             status: None,
+            dbus: None,
             files,
             processes,
             fifos: Fifos::default(),
@@ -176,6 +183,7 @@ impl Shell {
             tracked: HashMap::new(),
             doomed: Vec::new(),
             changed: vec![SystemTime::now(); config.instances.len()],
+            reloads: 0,
             stale: false,
             links_up: HashMap::new(),
             assigned,
@@ -203,6 +211,7 @@ impl Shell {
         shell.router.start(Instant::now());
         shell.drain().await;
         shell.open_sockets(SockpoolLog::All);
+        shell.serve_dbus();
         (shell.params.report)(Report::Started);
         Ok(shell)
     }
@@ -227,6 +236,7 @@ impl Shell {
                 changes = self.files.changed() => Wake::Trackers(changes),
                 () = self.processes.news() => Wake::Processes,
                 question = next_question(&mut self.status) => Wake::Status(question),
+                request = next_request(&mut self.dbus) => Wake::Dbus(request),
                 record = self.bfd_events.next() => Wake::Bfd(record),
                 () = timer => Wake::Timer,
             };
@@ -243,6 +253,7 @@ impl Shell {
                 Wake::Script(progress) => self.script_progress(progress),
                 Wake::Trackers(changes) => self.trackers_changed(changes),
                 Wake::Status(question) => self.answer(question),
+                Wake::Dbus(request) => self.dbus_request(request),
                 Wake::Processes => {
                     let changes = self.processes.receive(Instant::now());
                     self.trackers_changed(changes);
@@ -416,6 +427,8 @@ impl Shell {
             self.remove_statics();
         }
         self.sockets.close();
+        // The farewell on the bus comes when nothing of ours is left, as in the original.
+        let bus = self.dbus.take();
         if !self.config.instances.is_empty() {
             let until = tokio::time::Instant::now() + LINGER;
             let (runner, mailer) = (&mut self.runner, &mut self.mailer);
@@ -431,6 +444,9 @@ impl Shell {
         }
         self.sysctls.restore();
         self.firewall.remove();
+        if let Some(bus) = bus {
+            let _ = tokio::time::timeout(LINGER, bus.stop()).await;
+        }
         ExitReason::Stopped
     }
 }
@@ -444,6 +460,14 @@ pub(crate) enum SockpoolLog {
     New,
     /// All of them.
     All,
+}
+
+/// What the next bus client asks for, never if there is no bus.
+async fn next_request(service: &mut Option<Service>) -> Request {
+    match service {
+        Some(service) => service.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The next event of a monitor, never if there is none.

@@ -61,6 +61,8 @@ impl Parent<'_> {
             self.ready();
             return;
         }
+        self.readings = self.readings.saturating_add(1);
+        crate::dump::save(&outcome, self.readings);
         super::exit_in_child(self.bfd.reload(&outcome));
         match self.child {
             Child::Running { pid, .. } => {

@@ -420,12 +420,6 @@ const REFUSED: &[Keyword<GlobalDecl>] = &refused![
     "enable_snmp_rfcv2",
     "enable_snmp_rfcv3",
     "enable_snmp_checker",
-    "enable_dbus",
-    "dbus_service_name",
-    "dbus_no_interface_name",
-    "config_save_dir",
-    "iproute_usr_dir",
-    "iproute_etc_dir",
 ];
 
 pub(crate) const TABLES: [&[Keyword<GlobalDecl>]; 7] =

@@ -1,11 +1,13 @@
 //! Names that ip(8) has for numbers: tables, scopes, protocols, realms, type of service, groups. They are in files of
-//! iproute2: its own below `/usr/share/iproute2`, the administrator's below `/etc/iproute2`, which come first.
+//! iproute2: its own below `iproute_usr_dir`, the administrator's below `iproute_etc_dir`, which come first.
 
 use std::path::{Path, PathBuf};
 
+use crate::registry::Cx;
 use crate::system::System;
 
-const DIRECTORIES: [&str; 3] = ["/etc/iproute2", "/usr/share/iproute2", "/usr/lib/iproute2"];
+/// Where some distributions have iproute2's own names instead.
+const USR_LIB: &str = "/usr/lib/iproute2";
 
 /// Which list of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,17 +59,17 @@ impl Names {
     }
 
     /// The number of a name, or a number as such.
-    pub(crate) fn number(self, text: &str, most: u32, system: &dyn System) -> Option<u32> {
+    pub(crate) fn number(self, text: &str, most: u32, cx: &Cx<'_>) -> Option<u32> {
         if let Some(number) = unsigned(text) {
             return (number <= most).then_some(number);
         }
         if let Some((_, number)) = self.builtin().iter().find(|(name, _)| *name == text) {
             return Some(*number);
         }
-        DIRECTORIES
+        [cx.iproute.etc.as_str(), cx.iproute.usr.as_str(), USR_LIB]
             .iter()
-            .flat_map(|directory| files(&Path::new(directory).join(self.file()), system))
-            .find_map(|file| search(&file, text, system))
+            .flat_map(|directory| files(&Path::new(directory).join(self.file()), cx.system))
+            .find_map(|file| search(&file, text, cx.system))
             .filter(|number| *number <= most)
     }
 }

@@ -318,24 +318,23 @@ fn set(route: &mut VirtualRoute, word: &str, value: &str, span: Span, cx: &mut C
             };
             route.from = Some(from);
         }
-        "table" => match Names::Tables.number(value, u32::MAX, cx.system) {
+        "table" => match Names::Tables.number(value, u32::MAX, cx) {
             Some(table) => route.table = Some(table),
             None => {
                 cx.warn(span, "route", format!("Routing table {value} not found for route"));
                 return None;
             }
         },
-        "scope" => match Names::Scopes.number(value, 255, cx.system).and_then(|n| u8::try_from(n).ok()) {
+        "scope" => match Names::Scopes.number(value, 255, cx).and_then(|n| u8::try_from(n).ok()) {
             Some(scope) => route.scope = Some(scope),
             None => invalid("scope", cx),
         },
-        "protocol" => match Names::Protocols.number(value, 255, cx.system).and_then(|n| u8::try_from(n).ok())
-        {
+        "protocol" => match Names::Protocols.number(value, 255, cx).and_then(|n| u8::try_from(n).ok()) {
             Some(protocol) => route.protocol = Some(protocol),
             None => invalid("protocol", cx),
         },
         "tos" | "dsfield" => {
-            match Names::Services.number(value, 255, cx.system).and_then(|n| u8::try_from(n).ok()) {
+            match Names::Services.number(value, 255, cx).and_then(|n| u8::try_from(n).ok()) {
                 Some(tos) => route.tos = Some(tos),
                 None => {
                     cx.warn(span, "route", format!("TOS value {value} is invalid"));
@@ -383,7 +382,7 @@ fn set(route: &mut VirtualRoute, word: &str, value: &str, span: Span, cx: &mut C
 
 /// `to`, or `from/to`, each a name or a number of 16 bits.
 pub(crate) fn realms(text: &str, cx: &Cx<'_>) -> Option<u32> {
-    let number = |text: &str| Names::Realms.number(text, 0xffff, cx.system);
+    let number = |text: &str| Names::Realms.number(text, 0xffff, cx);
     match text.split_once('/') {
         Some((from, to)) => Some(number(from)? << 16 | number(to)?),
         None => number(text),

@@ -119,7 +119,7 @@ impl Line {
                 *if word == "oif" { &mut self.output } else { &mut self.input } = Some(value.to_owned());
             }
             "table" | "lookup" => {
-                match Names::Tables.number(value, u32::MAX, cx.system) {
+                match Names::Tables.number(value, u32::MAX, cx) {
                     Some(0) => {
                         cx.warn(span, "rule", "Table 0 is not valid");
                         return None;
@@ -139,17 +139,15 @@ impl Line {
                 }
             }
             "tos" | "dsfield" => {
-                match Names::Services.number(value, 255, cx.system).and_then(|n| u8::try_from(n).ok()) {
+                match Names::Services.number(value, 255, cx).and_then(|n| u8::try_from(n).ok()) {
                     Some(tos) => self.tos = tos,
                     None => return invalid("tos", value, span, cx),
                 }
             }
-            "protocol" => {
-                match Names::Protocols.number(value, 255, cx.system).and_then(|n| u8::try_from(n).ok()) {
-                    Some(protocol) => self.protocol = Some(protocol),
-                    None => return invalid("protocol", value, span, cx),
-                }
-            }
+            "protocol" => match Names::Protocols.number(value, 255, cx).and_then(|n| u8::try_from(n).ok()) {
+                Some(protocol) => self.protocol = Some(protocol),
+                None => return invalid("protocol", value, span, cx),
+            },
             "realms" => match realms(value, cx) {
                 Some(realms) => self.realms = Some(realms),
                 None => return invalid("realms", value, span, cx),

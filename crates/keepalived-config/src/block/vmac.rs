@@ -33,7 +33,7 @@ fn use_vmac(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
             "netlink_notify_msg" => vmac.notify_base = true,
             "group" => {
                 let Some(text) = words.value(cx) else { return };
-                vmac.group = Names::Groups.number(&text, u32::MAX, cx.system);
+                vmac.group = Names::Groups.number(&text, u32::MAX, cx);
                 if vmac.group.is_none() {
                     cx.warn(span, "vmac", format!("VMAC group {text} not found"));
                 }
@@ -106,7 +106,7 @@ fn use_ipvlan(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
             "vepa" => ipvlan.mode = IpvlanMode::Vepa,
             "group" => {
                 let Some(text) = words.value(cx) else { return };
-                ipvlan.group = Names::Groups.number(&text, u32::MAX, cx.system);
+                ipvlan.group = Names::Groups.number(&text, u32::MAX, cx);
                 if ipvlan.group.is_none() {
                     cx.warn(span, "ipvlan", format!("ipvlan group {text} not found"));
                 }

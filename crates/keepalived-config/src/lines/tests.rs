@@ -91,3 +91,18 @@ fn a_file_that_includes_itself_ends() {
     assert_eq!(lines.len(), INCLUDE_DEPTH_MAX + 1);
     assert_eq!(said.len(), 1);
 }
+
+/// What the reference's `config_save_dir` keeps of the same files.
+#[test]
+fn what_is_kept_has_no_comments_and_holds_included_files() {
+    let mut system = FakeSystem::default();
+    let main = b"! head\nglobal_defs {\n router_id \"a  b\" # x\n\n}\n@main  router_id x\ninclude /k/one.conf\n$M= \\\n one \\\n two\n";
+    system.add("/etc/k.conf", FileKind::File, 0o644, main);
+    system.add("/k/one.conf", FileKind::File, 0o644, b"# only\n  priority\t$P\n");
+    let saved = read(Path::new("/etc/k.conf"), &ReadOptions::default(), &system).saved;
+    assert_eq!(
+        String::from_utf8_lossy(&saved),
+        "# /etc/k.conf\n\nglobal_defs {\nrouter_id \"a  b\"\n\n}\n@main  router_id x\n\n# /k/one.conf\n\npriority\t$P\n!\n$M=\\\none\\\n\
+         two\n!\n"
+    );
+}

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::declared::{CommandDecl, FifoDecl, GlobalDecl};
 use crate::message::Scope;
 use crate::resolved::{
-    Daemon, Dumps, Fifo, Identity, Inherited, Mail, OneShot, ReloadCheck, ReloadFile, StatusSocket, User,
+    Daemon, Dbus, Dumps, Fifo, Identity, Inherited, Mail, OneShot, ReloadCheck, ReloadFile, StatusSocket,
+    User,
 };
 
 use super::Resolver;
@@ -67,6 +68,15 @@ pub(super) fn resolve(declared: &GlobalDecl, rx: &mut Resolver<'_>) -> Daemon {
             .process_monitor_buffer
             .filter(|bytes| *bytes > 0)
             .map(|bytes| (bytes, daemon.process_monitor_force.unwrap_or(false))),
+        dbus: daemon.enable_dbus.then(|| Dbus {
+            service_name: daemon
+                .dbus_service_name
+                .clone()
+                .unwrap_or_else(|| "org.keepalived.Vrrp1".to_owned()),
+            no_interface_name: daemon.dbus_no_interface_name.clone().unwrap_or_else(|| "none".to_owned()),
+        }),
+        config_save_dir: daemon.config_save_dir.clone().map(PathBuf::from),
+        iproute: daemon.iproute.clone(),
         identity: identity(declared),
         inherited: inherited(declared),
     }

@@ -38,10 +38,40 @@ pub struct Daemon {
     pub dumps: Dumps,
     /// `process_monitor_rcv_bufs`: bytes, and whether the limit of the system may be passed.
     pub process_monitor_buffer: Option<(u32, bool)>,
+    /// `enable_dbus` and what belongs to it.
+    pub dbus: Option<Dbus>,
+    /// `config_save_dir`: at each reload the configuration and the state before and after it are kept there.
+    pub config_save_dir: Option<PathBuf>,
+    /// `iproute_usr_dir`, `iproute_etc_dir`.
+    pub iproute: IprouteDirectories,
     /// What tells several daemons on one machine apart.
     pub identity: Identity,
     /// What `global_defs` says itself, for dumps: defaults that instances inherit.
     pub inherited: Inherited,
+}
+
+/// The interface on the system bus.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dbus {
+    /// `dbus_service_name`.
+    pub service_name: String,
+    /// `dbus_no_interface_name`: what paths have for instances without interface.
+    pub no_interface_name: String,
+}
+
+/// Where the names of routing tables, scopes, protocols, realms and groups stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IprouteDirectories {
+    /// iproute2's own.
+    pub usr: String,
+    /// The administrator's, which are looked at first.
+    pub etc: String,
+}
+
+impl Default for IprouteDirectories {
+    fn default() -> Self {
+        Self { usr: "/usr/share/iproute2".to_owned(), etc: "/etc/iproute2".to_owned() }
+    }
 }
 
 /// `net_namespace`, `instance` and `use_pid_dir`.

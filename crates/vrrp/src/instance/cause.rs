@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use super::{Cause, Instance};
+use super::{Cause, Instance, Output};
 use crate::config::{BfdId, LinkId, ScriptId};
-use crate::event::StateName;
+use crate::event::{InstanceEvent, StateName};
 use crate::tracker::TrackerId;
 
 /// What a backup last heard that bears on its next mastership.
@@ -49,6 +49,38 @@ pub enum Fault {
 }
 
 impl Instance {
+    /// Why its state last changed.
+    pub fn cause(&self) -> Option<Cause> {
+        self.cause
+    }
+
+    /// The same with names and numbers; empty before the first transition.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Why its state was entered, with the names that it does not know itself.
+    pub fn set_reason(&mut self, reason: &str) {
+        reason.clone_into(&mut self.reason);
+    }
+
+    /// True without faults of its own.
+    pub fn is_faultless(&self) -> bool {
+        self.verdict.is_faultless() && self.source.is_some() && !self.config.config_fault
+    }
+
+    /// True without faults of its own and without scripts that still have to report.
+    pub fn is_ready(&self) -> bool {
+        self.is_faultless() && self.verdict.pending == 0
+    }
+
+    /// The line of a new state, and after it the one that says why.
+    pub(super) fn entering(&mut self, state: StateName, reason: Reason) {
+        self.log(InstanceEvent::Entering(state));
+        self.out.push_back(Output::Reason(reason));
+        self.heard = Heard::Nobody;
+    }
+
     /// What keeps it, or would keep it, in FAULT.
     pub fn faults(&self) -> Vec<Fault> {
         let verdict = &self.verdict;

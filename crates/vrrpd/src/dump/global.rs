@@ -34,6 +34,9 @@ fn processes(config: &Config, reader: Reader, t: &mut String) {
     let daemon = &global.daemon;
     let identity = &daemon.identity;
     line!(t, "------< Global definitions >------");
+    if let Some(directory) = &daemon.config_save_dir {
+        line!(t, " Config save dir = {}", directory.display());
+    }
     line!(t, " Network namespace = {}", identity.net_namespace.as_deref().unwrap_or("(default)"));
     line!(t, " Network namespace ipvs = (main namespace)");
     if let Some(instance) = &identity.instance {
@@ -225,7 +228,7 @@ fn tail(config: &Config, t: &mut String) {
         line!(t, " log_unknown_vrids");
     }
     line!(t, " json_version {}", daemon.dumps.json_version);
-    line!(t, " iproute usr directory /usr/share/iproute2\n iproute etc directory /etc/iproute2");
+    line!(t, " iproute usr directory {}\n iproute etc directory {}", daemon.iproute.usr, daemon.iproute.etc);
     for (name, file) in
         [("state", &daemon.dumps.state), ("stats", &daemon.dumps.stats), ("json", &daemon.dumps.json)]
     {

@@ -46,6 +46,16 @@ impl Shell {
         }
     }
 
+    /// `config_save_dir`: keeps what keepalived.data would hold, before and after a reload.
+    pub(super) fn save_state(&self, moment: &str) {
+        let Some(directory) = &self.config.global.daemon.config_save_dir else { return };
+        let (pid, number) = (std::process::id(), self.reloads);
+        let path = directory.join(format!("keepalived_vrrp.{pid}.{number}.{moment}"));
+        if let Err(error) = dump::write(&path, &dump::data(&self.sources())) {
+            normal!("Unable to write {} - {}", path.display(), sys::process::error_text(&error));
+        }
+    }
+
     /// `-d`: what keepalived.data would hold, in the log.
     pub(super) fn log_config(&self) {
         for line in dump::data(&self.sources()).lines() {

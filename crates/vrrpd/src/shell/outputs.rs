@@ -131,6 +131,9 @@ impl Shell {
         {
             self.fifos.write(&line);
         }
+        if let Who::Instance(id) = who {
+            self.dbus_state(id, state);
+        }
         if self.mailed.insert(who, state) != Some(state)
             && let Some(letter) = smtp::letter(&self.config, who, state)
         {

@@ -19,6 +19,8 @@ impl Shell {
     /// Reads the configuration again and moves everything that did not change over to it.
     pub(super) async fn reload(&mut self) {
         normal!("Reloading");
+        self.reloads = self.reloads.saturating_add(1);
+        self.save_state("pre");
         let config = match (self.params.read_config)() {
             Ok(config) => config,
             Err(reason) => {
@@ -59,6 +61,8 @@ impl Shell {
         self.router = Router::adopt(old, router_config, &matches, &surroundings, now);
         self.config = config;
         self.note_links();
+        self.dbus_reloaded();
+        self.serve_dbus();
         self.fifos.configure(&self.config, &mut self.runner);
         self.serve_status();
         let mut before = std::mem::replace(&mut self.addresses, addresses);
@@ -91,6 +95,7 @@ impl Shell {
         if self.config.global.daemon.fifo_states_on_reload {
             self.write_states();
         }
+        self.save_state("post");
         (self.params.report)(Report::Reloaded);
     }
 

@@ -242,6 +242,42 @@ fn process_monitor_rcv_bufs(global: &mut GlobalDecl, line: &Statement, cx: &mut 
     }
 }
 
+fn config_save_dir(global: &mut GlobalDecl, line: &Statement, _: &mut Cx<'_>) {
+    global.daemon.config_save_dir = line.text(1);
+}
+
+/// Where names of tables, scopes and so on stand. They count from here on.
+fn iproute_dir(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let keyword = line.keyword();
+    let Some(path) = parameter(line, cx, &format!("{keyword} requires path")) else { return };
+    let directory = if keyword == "iproute_usr_dir" { &mut cx.iproute.usr } else { &mut cx.iproute.etc };
+    *directory = path;
+    global.daemon.iproute = cx.iproute.clone();
+}
+
+fn dbus_service_name(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let text = line.text(1).unwrap_or_default();
+    if is_bus_name(&text) {
+        global.daemon.dbus_service_name = Some(text);
+    } else {
+        cx.warn(line.span, "dbus", format!("dbus_service_name '{text}' is not a name of a bus - ignoring"));
+    }
+}
+
+/// Two or more elements of letters, digits, `_` and `-`, none of which begins with a digit. D-Bus Specification, "Bus names".
+fn is_bus_name(text: &str) -> bool {
+    let is_element = |element: &str| {
+        !element.is_empty()
+            && !element.starts_with(|c: char| c.is_ascii_digit())
+            && element.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+    };
+    text.len() <= 255 && text.contains('.') && text.split('.').all(is_element)
+}
+
+fn dbus_no_interface_name(global: &mut GlobalDecl, line: &Statement, _: &mut Cx<'_>) {
+    global.daemon.dbus_no_interface_name = line.text(1).filter(|name| !name.is_empty());
+}
+
 /// Settings of a copy of the configuration that this program does not write.
 fn tmp_config_directory(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     if parameter(line, cx, "tmp_config_directory missing directory name").is_some() {
@@ -416,6 +452,27 @@ pub(super) const DAEMON: &[Keyword<GlobalDecl>] = &[
         "Invalid value '{v}' for global process_monitor_rcv_bufs_force specified",
         "That buffer may pass the system's limit.",
     ),
+    Keyword {
+        name: "enable_dbus",
+        parameters: 0,
+        set: Set::Flag(|g| &mut g.daemon.enable_dbus),
+        doc: "Serve org.keepalived.Vrrp1 on the system bus.",
+    },
+    kw("dbus_service_name", 1, dbus_service_name, "Its name there; org.keepalived.Vrrp1."),
+    kw(
+        "dbus_no_interface_name",
+        1,
+        dbus_no_interface_name,
+        "What paths have for instances without interface; none.",
+    ),
+    kw(
+        "config_save_dir",
+        1,
+        config_save_dir,
+        "Where the configuration and the state are kept at each reload.",
+    ),
+    kw("iproute_usr_dir", 0, iproute_dir, "Where iproute2 has its own names; /usr/share/iproute2."),
+    kw("iproute_etc_dir", 0, iproute_dir, "Where the administrator has further names; /etc/iproute2."),
     tuning("tmp_config_directory", 0, tmp_config_directory),
     tuning("checker_process_name", 1, no_checker),
     tuning("lvs_process_name", 1, no_checker),

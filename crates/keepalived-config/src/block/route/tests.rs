@@ -125,3 +125,18 @@ fn nonsense_is_dropped_with_the_references_words() {
     assert_eq!(stopped.test_status(), 2);
     assert!(stopped.config.is_none());
 }
+
+#[test]
+fn names_of_tables_stand_where_the_configuration_says() {
+    let text = "global_defs {\n iproute_etc_dir /a\n iproute_usr_dir /b\n}\nstatic_routes {\n 10.1.0.0/16 via 10.0.0.9 table blue\n \
+                10.2.0.0/16 via 10.0.0.9 table red\n}\n";
+    let mut system = FakeSystem::default();
+    system.add("/k.conf", FileKind::File, 0o644, text.as_bytes());
+    system.add("/a/rt_tables", FileKind::File, 0o644, b"77 blue\n");
+    system.add("/b/rt_tables", FileKind::File, 0o644, b"78 blue\n79 red\n");
+    system.add("/etc/iproute2/rt_tables", FileKind::File, 0o644, b"80 blue\n81 red\n");
+    let outcome = load(Path::new("/k.conf"), &ReadOptions::default(), &system);
+    let tables: Vec<_> =
+        outcome.config.unwrap().network.static_routes.iter().map(|route| route.table).collect();
+    assert_eq!(tables, [Some(77), Some(79)]);
+}
