@@ -148,6 +148,29 @@ def address_restored(rig):
     end(rig)
 
 
+@scenario((("ours", "ours"),), logs="ignored", packets=False)
+def both_families(rig):
+    """vrrp_both_families: the addresses of one block come and go together, whatever their family."""
+    a, b = rig.routers
+    six = "fd09::100"
+    for router, priority in ((a, 150), (b, 100)):
+        router.configure(router_config(router, instance(router, priority=priority, vips=(f"{VIP}/24", f"{six}/64"), **FAST),
+                                       extra="    vrrp_both_families\n"))
+    a.start()
+    a.wait_state("MASTER")
+    b.start()
+    rig.garp(a, VIP)
+    rig.garp(a, six)
+    settle(rig, a, b)
+    rig.expect(f"a has both: {a.addresses()}", a.holds(VIP) and a.holds(six) and not b.holds(VIP) and not b.holds(six))
+    at = time.time()
+    a.stop()
+    rig.garp(b, six, after=at)
+    rig.garp(b, VIP, after=at)
+    poll.until("both moved", lambda: b.holds(VIP) and b.holds(six) and not a.holds(VIP) and not a.holds(six), PATIENCE)
+    end(rig)
+
+
 @scenario()
 def source_address_removed(rig):
     """The only address of the interface goes and comes back."""

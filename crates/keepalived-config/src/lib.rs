@@ -112,6 +112,7 @@ pub fn load(path: &Path, options: &ReadOptions, system: &dyn System) -> Outcome 
         bfds: Vec::new(),
         default_interface: None,
         dynamic_interfaces: tree.nodes.iter().any(has_dynamic_interfaces),
+        both_families: false,
         iproute: resolved::IprouteDirectories::default(),
         rule_priority: 0x4000,
     };

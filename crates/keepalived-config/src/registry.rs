@@ -75,6 +75,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) default_interface: Option<String>,
     /// `dynamic_interfaces`: an interface may be missing.
     pub(crate) dynamic_interfaces: bool,
+    /// `vrrp_both_families`.
+    pub(crate) both_families: bool,
     /// `iproute_usr_dir`, `iproute_etc_dir`.
     pub(crate) iproute: crate::resolved::IprouteDirectories,
     /// The preference of the next rule that has none.

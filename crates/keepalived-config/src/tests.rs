@@ -3,7 +3,7 @@
 use super::*;
 use fake::FakeSystem;
 use proptest::prelude::*;
-use resolved::{Auth, Family, Version};
+use resolved::{Address, Auth, Family, Version};
 use std::time::Duration;
 
 /// The article's configuration, word for word.
@@ -275,4 +275,25 @@ proptest! {
         system.add("/etc/keepalived/k.conf", FileKind::File, 0o644, &bytes);
         let _ = load(Path::new("/etc/keepalived/k.conf"), &ReadOptions::default(), &system);
     }
+}
+
+#[test]
+fn one_block_may_hold_both_families_where_that_is_wanted() {
+    let text = |global: &str| {
+        format!(
+            "global_defs {{\n{global}\n}}\nvrrp_instance V {{\n interface enp0s5\n virtual_router_id 5\n virtual_ipaddress {{\n \
+             10.0.0.1/24\n fd00::1/64\n fd00::1/64\n 10.0.0.2/24\n }}\n}}\n"
+        )
+    };
+    let addresses = |list: &[Address]| list.iter().map(|a| a.address.to_string()).collect::<Vec<_>>();
+    let outcome = load_text(&text(" vrrp_both_families"));
+    assert_eq!(
+        said(&outcome),
+        ["(/etc/keepalived/keepalived.conf: Line 9) (V): VIP duplicates a VIP fd00::1/64 - ignoring"]
+    );
+    let config = outcome.config.unwrap();
+    assert_eq!(addresses(&config.instances[0].virtual_addresses), ["10.0.0.1", "10.0.0.2"]);
+    assert_eq!(addresses(&config.instances[0].excluded_addresses), ["fd00::1"]);
+    let config = load_text(&text("")).config.unwrap();
+    assert!(config.instances[0].excluded_addresses.is_empty(), "the reference's way");
 }

@@ -24,6 +24,11 @@ fn dynamic_interfaces(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>
     }
 }
 
+/// Blocks that follow may hold addresses of both families.
+fn both_families(_: &mut GlobalDecl, _: &Statement, cx: &mut Cx<'_>) {
+    cx.both_families = true;
+}
+
 fn nftables(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let name = line.text(1).unwrap_or_else(|| "keepalived".to_owned());
     if name.is_empty() || name.len() > 31 {
@@ -310,6 +315,12 @@ pub(crate) const GLOBAL: &[Keyword<GlobalDecl>] = &[
         "vrrp_restore_addresses",
         |g| &mut g.network.restore_addresses,
         "Put virtual addresses back that others removed, and stay master.",
+    ),
+    kw(
+        "vrrp_both_families",
+        0,
+        both_families,
+        "Not in the reference: virtual_ipaddress may hold addresses of both families.",
     ),
     kw("dynamic_interfaces", 0, dynamic_interfaces, "Interfaces may be missing at start, and come later."),
     kw("nftables", 0, nftables, "Name of the nf_tables tables; keepalived."),

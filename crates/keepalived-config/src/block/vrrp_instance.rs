@@ -128,16 +128,21 @@ fn virtual_ipaddress(instance: &mut InstanceDecl, _: &Statement, block: &Block, 
     for line in list_of(block, cx) {
         let Some(address) = address::parse(line, route::Place::Virtual, cx) else { continue };
         let family = family_of(address.address);
+        if same(&instance.addresses, &address) || (cx.both_families && same(&instance.excluded, &address)) {
+            let text = format!("({}): VIP duplicates a VIP {} - ignoring", instance.name, line.keyword());
+            cx.warn(line.span, "duplicate-address", text);
+            continue;
+        }
+        if instance.family.is_some_and(|f| f != family) && cx.both_families {
+            // Adverts have room for one family; the other goes along.
+            instance.excluded.push(address);
+            continue;
+        }
         if instance.family.is_some_and(|f| f != family) {
             let shown = line.keyword();
             let text =
                 format!("({}): address family must match VRRP instance [{shown}] - ignoring", instance.name);
             cx.warn(line.span, "family", text);
-            continue;
-        }
-        if same(&instance.addresses, &address) {
-            let text = format!("({}): VIP duplicates a VIP {} - ignoring", instance.name, line.keyword());
-            cx.warn(line.span, "duplicate-address", text);
             continue;
         }
         instance.family = Some(family);
