@@ -289,7 +289,7 @@ fn one_block_may_hold_both_families_where_that_is_wanted() {
     let outcome = load_text(&text(" vrrp_both_families"));
     assert_eq!(
         said(&outcome),
-        ["(/etc/keepalived/keepalived.conf: Line 9) (V): VIP duplicates a VIP fd00::1/64 - ignoring"]
+        ["(/etc/keepalived/k.conf: Line 10) (V): VIP duplicates a VIP fd00::1/64 - ignoring"]
     );
     let config = outcome.config.unwrap();
     assert_eq!(addresses(&config.instances[0].virtual_addresses), ["10.0.0.1", "10.0.0.2"]);

@@ -63,7 +63,7 @@ mod tests {
         };
         assert_eq!(count(""), 25);
         // And `status_socket`, `vrrp_restore_addresses` and `vrrp_both_families`, which are ours.
-        assert_eq!(count("global_defs"), 138 + 2);
+        assert_eq!(count("global_defs"), 138 + 3);
         assert_eq!(count("vrrp_sync_group"), 15);
         assert_eq!(count("vrrp_instance"), 69);
         assert_eq!(count("vrrp_instance/authentication"), 2);
