@@ -40,6 +40,10 @@ impl Environment for Env {
         (x.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32
     }
 
+    fn room(&self) -> usize {
+        self.process.world.config.global.bufsize
+    }
+
     fn usable_servers(&self, backend: &str) -> Option<u32> {
         self.process.world.backend_named(backend).map(|b| {
             let (active, backup) = b.usable();

@@ -202,6 +202,10 @@ pub trait Environment {
     fn utc_offset(&self, _wall_seconds: i64) -> i32 {
         0
     }
+    /// Most bytes of what a converter makes (`tune.bufsize`).
+    fn room(&self) -> usize {
+        16_384
+    }
     /// Process id (`%pid`).
     fn pid(&self) -> u32 {
         0

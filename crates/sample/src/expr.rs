@@ -135,6 +135,7 @@ impl Expr {
     fn convert<'a>(&'a self, mut value: Value<'a>, cx: &Cx<'a>) -> Option<Value<'a>> {
         for applied in &self.converters {
             value = (applied.row.run)(value.cast(applied.row.input)?, &applied.args, cx)?;
+            value.cut(cx.env.room());
         }
         Some(value)
     }

@@ -86,6 +86,15 @@ impl Type {
 }
 
 impl<'a> Value<'a> {
+    /// Leaves of texts and bytes `most` at most.
+    pub(crate) fn cut(&mut self, most: usize) {
+        let (Self::Str(bytes) | Self::Bin(bytes) | Self::Method(bytes)) = self else { return };
+        match bytes {
+            Cow::Borrowed(bytes) => *bytes = bytes.get(..most).unwrap_or(bytes),
+            Cow::Owned(bytes) => bytes.truncate(most),
+        }
+    }
+
     /// The type.
     #[must_use]
     pub fn kind(&self) -> Type {

@@ -10,6 +10,11 @@ fn owned_str<'a>(bytes: Vec<u8>) -> Option<Value<'a>> {
     Some(Value::Str(Cow::Owned(bytes)))
 }
 
+/// None when a text does not fit: the part that does would mean something else.
+fn whole_str<'a>(bytes: Vec<u8>, cx: &Cx<'a>) -> Option<Value<'a>> {
+    if bytes.len() > cx.env.room() { None } else { owned_str(bytes) }
+}
+
 fn hex_text(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, b| {
         let _ = write!(text, "{b:02X}");
@@ -30,31 +35,37 @@ fn hex2i<'a>(value: Value<'a>, _: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>> {
     Some(Value::Int(n.cast_signed()))
 }
 
-/// Chunks of big-endian numbers, `chunk` bytes each.
-fn chunked<'a>(value: Value<'a>, args: &[Arg], render: fn(&[u8]) -> String) -> Option<Value<'a>> {
+/// Chunks of big-endian numbers, `chunk` bytes each, as long as a whole one has room.
+fn chunked<'a>(
+    value: Value<'a>,
+    args: &[Arg],
+    cx: &Cx<'a>,
+    render: fn(&[u8]) -> String,
+) -> Option<Value<'a>> {
     let bytes = value.into_bytes();
     let separator = arg(args, 0).text();
     let chunk = usize::try_from(arg(args, 1).int_or(1)).ok()?.max(1);
     let truncate = arg(args, 2).int_or(0) != 0;
     let mut out = Vec::new();
     for (index, part) in bytes.chunks(chunk).enumerate() {
-        if truncate && part.len() < chunk {
+        let text = render(part);
+        let between = if index > 0 { separator } else { b"" };
+        let full = out.len() + between.len() + text.len() > cx.env.room();
+        if full || (truncate && part.len() < chunk) {
             break;
         }
-        if index > 0 {
-            out.extend_from_slice(separator);
-        }
-        out.extend_from_slice(render(part).as_bytes());
+        out.extend_from_slice(between);
+        out.extend_from_slice(text.as_bytes());
     }
     owned_str(out)
 }
 
-fn be2dec<'a>(value: Value<'a>, args: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>> {
-    chunked(value, args, |part| part.iter().fold(0u64, |n, &b| n << 8 | u64::from(b)).to_string())
+fn be2dec<'a>(value: Value<'a>, args: &'a [Arg], cx: &Cx<'a>) -> Option<Value<'a>> {
+    chunked(value, args, cx, |part| part.iter().fold(0u64, |n, &b| n << 8 | u64::from(b)).to_string())
 }
 
-fn be2hex<'a>(value: Value<'a>, args: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>> {
-    chunked(value, args, hex_text)
+fn be2hex<'a>(value: Value<'a>, args: &'a [Arg], cx: &Cx<'a>) -> Option<Value<'a>> {
+    chunked(value, args, cx, hex_text)
 }
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -105,12 +116,12 @@ pub(crate) fn base64_decode(text: &[u8], url: bool) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn base64<'a>(value: Value<'a>, _: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>> {
-    owned_str(encode(&value.into_bytes(), false))
+fn base64<'a>(value: Value<'a>, _: &'a [Arg], cx: &Cx<'a>) -> Option<Value<'a>> {
+    whole_str(encode(&value.into_bytes(), false), cx)
 }
 
-fn ub64enc<'a>(value: Value<'a>, _: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>> {
-    owned_str(encode(&value.into_bytes(), true))
+fn ub64enc<'a>(value: Value<'a>, _: &'a [Arg], cx: &Cx<'a>) -> Option<Value<'a>> {
+    whole_str(encode(&value.into_bytes(), true), cx)
 }
 
 fn b64dec<'a>(value: Value<'a>, _: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>> {
@@ -147,14 +158,19 @@ fn url_dec<'a>(value: Value<'a>, args: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a
     owned_str(out)
 }
 
-fn url_enc<'a>(value: Value<'a>, _: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>> {
+fn url_enc<'a>(value: Value<'a>, _: &'a [Arg], cx: &Cx<'a>) -> Option<Value<'a>> {
     let text = value.into_text();
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
     if text.iter().all(|&b| plain(b)) {
         return Some(Value::Str(text));
     }
     let mut out = String::with_capacity(text.len() * 2);
+    // HAPROXY: whole escapes, and three bytes are left free.
+    let room = cx.env.room().saturating_sub(3);
     for &b in text.iter() {
+        if out.len() + 1 > room || (!plain(b) && out.len() + 3 > room) {
+            break;
+        }
         let _ = if plain(b) { write!(out, "{}", char::from(b)) } else { write!(out, "%{b:02X}") };
     }
     owned_str(out.into_bytes())
@@ -170,7 +186,7 @@ fn check_url_enc(args: &mut [Arg], _: &mut ParseCx<'_>) -> Result<(), String> {
     }
 }
 
-fn json<'a>(value: Value<'a>, args: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>> {
+fn json<'a>(value: Value<'a>, args: &'a [Arg], cx: &Cx<'a>) -> Option<Value<'a>> {
     let text = value.into_text();
     let mut out = String::with_capacity(text.len() + 8);
     let mode = arg(args, 0).text();
@@ -190,7 +206,7 @@ fn json<'a>(value: Value<'a>, args: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>> 
         };
         escape(&mut out, code);
     }
-    owned_str(out.into_bytes())
+    whole_str(out.into_bytes(), cx)
 }
 
 /// The code point at the start and its length; none when the bytes are not UTF-8.

@@ -47,7 +47,7 @@ fn cut_crlf<'a>(value: Value<'a>, _: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>>
     Some(Value::Str(slice(text, 0..end)))
 }
 
-fn regsub<'a>(value: Value<'a>, args: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>> {
+fn regsub<'a>(value: Value<'a>, args: &'a [Arg], cx: &Cx<'a>) -> Option<Value<'a>> {
     let Arg::Regex(regex) = arg(args, 0) else { return None };
     let template = arg(args, 1).text();
     let all = arg(args, 2).text().contains(&b'g');
@@ -67,7 +67,8 @@ fn regsub<'a>(value: Value<'a>, args: &'a [Arg], _: &Cx<'a>) -> Option<Value<'a>
             out.push(b);
             at += 1;
         }
-        if !all || at > text.len() || (at == text.len() && !whole.is_empty()) {
+        let over = at > text.len() || (at == text.len() && !whole.is_empty());
+        if !all || over || out.len() >= cx.env.room() {
             break;
         }
     }
