@@ -124,9 +124,11 @@ deb:
 	  $(CARGO) build --profile $(DEB_PROFILE) --locked -p haproxy-rs -p keepalived-rs
 	packaging/build-deb $(TARGET)/$(DEB_PROFILE)
 
-bench: build
+# What ships is measured: the build of `make deb`.
+bench: tools
+	$(CARGO) build --profile $(DEB_PROFILE) --locked -p haproxy-rs
 	$(CARGO) build --release --locked -p compat-tests --bin bench-load
-	REFERENCE="$$($(LAB) -m lab.reference)" $(LAB) -m bench
+	REFERENCE="$$($(LAB) -m lab.reference)" HAPROXY=$(abspath $(TARGET)/$(DEB_PROFILE)/haproxy) $(LAB) -m bench
 
 # SUBJECT=reference soaks the reference.
 soak: build
