@@ -190,6 +190,36 @@ fn keepalive_of_both_sides() {
 }
 
 #[test]
+fn keepalive_begins_when_it_is_told_to() {
+    for subject in subjects() {
+        let origin = Origin::start();
+        let values =
+            " option tcpka\n clitcpka-idle 9m\n clitcpka-intvl 5\n clitcpka-cnt 4\n srvtcpka-idle 500\n";
+        let config = format!("{HEAD}listen l\n bind {{fd0}}\n{values} server s {}\n", origin.address);
+        let running = Running::start(&subject, &config, 1);
+        drop(request(&running, "/", "", 200));
+        let client = request(&running, "/", "", 200);
+        let timer = |port: u16| {
+            wait_for("a connection at rest", || {
+                Some(ss("-o", &format!("dport = :{port}"))).filter(|line| line.contains("timer:(keepalive"))
+            })
+        };
+        let here = timer(client.local_addr().expect("an address").port());
+        assert!(
+            here.contains("keepalive,8min") || here.contains("keepalive,9min"),
+            "{}: {here}",
+            subject.name
+        );
+        let there = timer(origin.address.port());
+        assert!(
+            there.contains("keepalive,8min") || there.contains("keepalive,7min"),
+            "{}: {there}",
+            subject.name
+        );
+    }
+}
+
+#[test]
 fn rules_set_mark_and_tos_of_both_sides() {
     for subject in subjects() {
         let origin = Origin::start();

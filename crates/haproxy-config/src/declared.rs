@@ -155,6 +155,8 @@ pub(crate) struct ProxyDecl {
     pub(crate) redispatch: Setting<Option<i32>>,
     pub(crate) retry_on: Setting<RetryOn>,
     pub(crate) timeouts: TimeoutsDecl,
+    pub(crate) clitcpka: KeepAliveDecl,
+    pub(crate) srvtcpka: KeepAliveDecl,
     pub(crate) options: OptionsDecl,
     pub(crate) forwardfor: Setting<Option<ForwardFor>>,
     pub(crate) originalto: Setting<Option<ForwardFor>>,
@@ -214,6 +216,8 @@ impl ProxyDecl {
             redispatch: Setting::builtin(None),
             retry_on: Setting::builtin(RetryOn::CONNECTION_FAILURE),
             timeouts: TimeoutsDecl::default(),
+            clitcpka: KeepAliveDecl::default(),
+            srvtcpka: KeepAliveDecl::default(),
             options: OptionsDecl::default(),
             forwardfor: Setting::builtin(None),
             originalto: Setting::builtin(None),
@@ -269,6 +273,14 @@ impl ProxyDecl {
     pub(crate) fn title(&self) -> String {
         format!("{} '{}'", self.kind.noun(), self.name)
     }
+}
+
+/// `clitcpka-*` or `srvtcpka-*`; none is the system's value.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeepAliveDecl {
+    pub(crate) idle: Setting<Option<u32>>,
+    pub(crate) interval: Setting<Option<u32>>,
+    pub(crate) count: Setting<Option<u32>>,
 }
 
 /// The `timeout` family; none is no limit.

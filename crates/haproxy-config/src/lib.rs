@@ -9,6 +9,7 @@ mod cx;
 mod declared;
 mod directives;
 mod fields;
+pub mod keep_alive;
 mod known;
 mod load;
 mod reader;

@@ -196,6 +196,7 @@ pub(crate) const GLOBAL: &[&[Row<GlobalDecl>]] = &[
 pub(crate) const PROXY: &[&[Row<ProxyDecl>]] = &[
     crate::section::proxy::KEYWORDS,
     crate::section::timeouts::KEYWORDS,
+    crate::section::keep_alive::KEYWORDS,
     crate::section::options::KEYWORDS,
     crate::section::added_fields::KEYWORDS,
     crate::section::logs::KEYWORDS,

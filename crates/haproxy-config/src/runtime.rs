@@ -17,6 +17,7 @@ use units::Address;
 
 pub use crate::stats_access::{Level, SeverityOutput};
 
+use crate::keep_alive::KeepAlive;
 use crate::source::SourceOptions;
 use crate::threads::ThreadSet;
 
@@ -462,9 +463,9 @@ pub struct Options {
     /// `option prefer-last-server`
     pub prefer_last_server: bool,
     /// `option clitcpka`
-    pub clitcpka: bool,
+    pub clitcpka: Option<KeepAlive>,
     /// `option srvtcpka`
-    pub srvtcpka: bool,
+    pub srvtcpka: Option<KeepAlive>,
     /// `option nolinger`
     pub nolinger: bool,
     /// `option contstats`

@@ -9,6 +9,7 @@ use crate::handover::{self, Queue};
 use crate::state::{Rate, Stat};
 use crate::thread::Thread;
 use crate::transport::Transport;
+use haproxy_config::keep_alive::KeepAlive;
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use sys::socket_options;
 use sys::watched::WatchedListener;
 use tokio::io::Interest;
 use tokio::net::{UnixListener, UnixStream};
@@ -58,14 +60,17 @@ enum Socket {
 }
 
 impl Socket {
-    /// `keepalive`: accepted connections have it (`option clitcpka`).
-    fn new(bound: BoundListener, keepalive: bool) -> io::Result<Self> {
+    /// `keep_alive`: accepted connections have it (`option clitcpka`).
+    fn new(bound: BoundListener, keep_alive: Option<KeepAlive>) -> io::Result<Self> {
         match bound.transport {
             Kind::Tcp4 | Kind::Tcp6 => {
                 let options = socket2::SockRef::from(&bound.socket);
-                // Connections inherit both. Small writes of ours are whole messages: they must not wait for an acknowledgement.
+                // Connections inherit all of this. Small writes of ours are whole messages: they must not wait for an acknowledgement.
                 options.set_tcp_nodelay(true)?;
-                options.set_keepalive(keepalive)?;
+                options.set_keepalive(keep_alive.is_some())?;
+                if let Some(KeepAlive { idle, interval, count }) = keep_alive {
+                    socket_options::set_keep_alive(bound.socket.as_fd(), idle, interval, count)?;
+                }
                 let listener = TcpListener::from(bound.socket);
                 // A socket bound to one address needs no system call to know a connection's destination.
                 let local = listener.local_addr().ok().filter(|address| !address.ip().is_unspecified());

@@ -50,6 +50,26 @@ pub fn set_user_timeout(socket: BorrowedFd<'_>, milliseconds: i32) -> io::Result
     set(socket, libc::SOL_TCP, libc::TCP_USER_TIMEOUT, milliseconds)
 }
 
+/// How keep-alive probes are sent: seconds of silence before the first one, seconds between two, and how many may stay unanswered.
+/// None is the system's value.
+///
+/// # Errors
+/// The kernel's, `EINVAL` for what is not within 1 to 32767 seconds and 1 to 127 probes.
+pub fn set_keep_alive(
+    socket: BorrowedFd<'_>,
+    idle: Option<u32>,
+    interval: Option<u32>,
+    count: Option<u32>,
+) -> io::Result<()> {
+    let values = [(libc::TCP_KEEPIDLE, idle), (libc::TCP_KEEPINTVL, interval), (libc::TCP_KEEPCNT, count)];
+    for (option, value) in values {
+        if let Some(value) = value {
+            set(socket, libc::SOL_TCP, option, i32::try_from(value).unwrap_or(i32::MAX))?;
+        }
+    }
+    Ok(())
+}
+
 /// Largest segment that is announced to peers (`mss`). A negative size is taken from what the kernel would announce.
 ///
 /// # Errors
@@ -202,6 +222,19 @@ mod tests {
     use socket2::{Domain, Socket, Type};
     use std::net::{SocketAddr, TcpStream};
     use std::os::fd::AsFd;
+
+    #[test]
+    fn probes_are_sent_as_asked() {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let before = (socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_retries().unwrap());
+        set_keep_alive(socket.as_fd(), None, Some(7), None).unwrap();
+        assert_eq!((socket.tcp_keepalive_time().unwrap(), socket.tcp_keepalive_retries().unwrap()), before);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap().as_secs(), 7);
+        set_keep_alive(socket.as_fd(), Some(32_767), None, Some(127)).unwrap();
+        assert_eq!(socket.tcp_keepalive_time().unwrap().as_secs(), 32_767);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 127);
+        assert!(set_keep_alive(socket.as_fd(), Some(32_768), None, None).is_err());
+    }
 
     #[test]
     fn a_listener_pauses_and_resumes_on_its_port() {

@@ -2,7 +2,8 @@
 
 use super::names::{Index, check_captures, find_backend};
 use super::{Resolver, global, kind, logs, proxy_index, server};
-use crate::declared::{FormatDecl, HttpClosing, HttpErrorsDecl, ProxyDecl, StatsDecl};
+use crate::declared::{FormatDecl, HttpClosing, HttpErrorsDecl, KeepAliveDecl, ProxyDecl, StatsDecl};
+use crate::keep_alive::KeepAlive;
 use crate::reader::Declared;
 use crate::runtime::{
     BackendTarget, Captures, Cookie, LogTarget, Mode, Options, Proxy, ProxyCheck, ProxyIndex, RestrictNames,
@@ -381,6 +382,10 @@ fn unique_id(
     Some((*format).clone())
 }
 
+fn keep_alive(side: &KeepAliveDecl) -> KeepAlive {
+    KeepAlive { idle: *side.idle, interval: *side.interval, count: *side.count }
+}
+
 fn timeouts(proxy: &ProxyDecl) -> Timeouts {
     let t = &proxy.timeouts;
     Timeouts {
@@ -420,8 +425,8 @@ fn options(proxy: &ProxyDecl) -> Options {
         accept_invalid_http_response: *o.accept_invalid_http_response,
         persist: *o.persist,
         prefer_last_server: *o.prefer_last_server,
-        clitcpka: *o.clitcpka,
-        srvtcpka: *o.srvtcpka,
+        clitcpka: o.clitcpka.then(|| keep_alive(&proxy.clitcpka)),
+        srvtcpka: o.srvtcpka.then(|| keep_alive(&proxy.srvtcpka)),
         nolinger: *o.nolinger,
         contstats: *o.contstats,
         independent_streams: *o.independent_streams,

@@ -10,6 +10,7 @@ pub(crate) mod errors;
 pub(crate) mod global;
 pub(crate) mod h1;
 pub(crate) mod header;
+pub(crate) mod keep_alive;
 pub(crate) mod logs;
 pub(crate) mod options;
 pub(crate) mod persistence;
@@ -220,6 +221,7 @@ fn incapable(
         }
         ("timeout", _) => format!("'{name}' will be ignored {because}"),
         ("rate-limit", _) => format!("{name} will be ignored {because}"),
+        _ if family.contains("tcpka-") => format!("{name} will be ignored {because}"),
         ("option", "httplog" | "tcplog" | "httpslog")
         | ("log-format" | "log-format-sd" | "error-log-format", _) => {
             format!("{} : '{name}' directive is ignored in backends.", proxy.title())

@@ -5,6 +5,7 @@ use crate::pool::{ServerConnection, ServerIo};
 use crate::socket::Socket;
 use crate::state::ServerState;
 use crate::transport::{Transport, apply_marking};
+use haproxy_config::keep_alive::KeepAlive;
 use haproxy_config::runtime::{ProxyV2, Server, ServerNamespace};
 use haproxy_config::source::UseSrc;
 use log_format::LogFormat;
@@ -31,7 +32,7 @@ pub(super) struct Target {
     /// The client's network namespace, when the server is reached in that.
     client_namespace: Option<Arc<str>>,
     server: Arc<Server>,
-    keepalive: bool,
+    keep_alive: Option<KeepAlive>,
     /// Bytes follow at once: the kernel may send them with the last packet of the handshake instead of after it.
     speaks: bool,
 }
@@ -44,7 +45,7 @@ impl Stream<'_> {
             Address::Inet(address) => Address::Inet(self.destination(address)),
             other => other,
         };
-        let keepalive = self.backend.as_ref().is_some_and(|b| b.config.options.srvtcpka);
+        let keep_alive = self.backend.as_ref().and_then(|b| b.config.options.srvtcpka);
         let foreign =
             server.config.source_options.usesrc.as_ref().and_then(|usesrc| self.foreign_source(usesrc));
         Target {
@@ -56,7 +57,7 @@ impl Stream<'_> {
                 _ => None,
             },
             server: Arc::clone(&server.config),
-            keepalive,
+            keep_alive,
             speaks: self.http,
         }
     }
@@ -242,8 +243,9 @@ impl Target {
             None => make()?,
         };
         socket.set_tcp_nodelay(true)?;
-        if self.keepalive {
+        if let Some(KeepAlive { idle, interval, count }) = self.keep_alive {
             socket.set_keepalive(true)?;
+            socket_options::set_keep_alive(socket.as_fd(), idle, interval, count)?;
         }
         if self.speaks {
             // Only a packet more or less.
