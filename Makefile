@@ -128,7 +128,8 @@ deb:
 bench: tools
 	$(CARGO) build --profile $(DEB_PROFILE) --locked -p haproxy-rs
 	$(CARGO) build --release --locked -p compat-tests --bin bench-load
-	REFERENCE="$$($(LAB) -m lab.reference)" HAPROXY=$(abspath $(TARGET)/$(DEB_PROFILE)/haproxy) $(LAB) -m bench
+	REFERENCE="$$($(LAB) -m lab.reference)" HAPROXY=$(abspath $(TARGET)/$(DEB_PROFILE)/haproxy) \
+	  BENCH_LOAD=$(abspath $(TARGET)/release/bench-load) $(LAB) -m bench
 
 # SUBJECT=reference soaks the reference.
 soak: build

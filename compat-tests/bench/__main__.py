@@ -231,7 +231,7 @@ def measure_churn(programs):
 
 def measure_paced(lines, programs):
     """name -> latencies at the fixed rate: the median over the rounds of each quantile."""
-    client = os.path.join(os.path.dirname(reference.ours("haproxy")), "bench-load")
+    client = os.environ.get("BENCH_LOAD") or os.path.join(os.path.dirname(reference.ours("haproxy")), "bench-load")
     if not os.access(client, os.X_OK):
         lines.skip(PACED.name, f"{client} is not built")
         return {}
