@@ -114,8 +114,8 @@ impl Steering {
         }
         match self.control.world().config.global.grace {
             Some(grace) => {
-                messages::notice(format!("Scheduling a soft-stop in {} ms.\n", grace.as_millis()));
                 self.control.announce_stop();
+                messages::notice(format!("Scheduling a soft-stop in {} ms.\n", grace.as_millis()));
                 self.stop = Stop::Grace(Instant::now() + grace);
             }
             None => self.soft_stop(),

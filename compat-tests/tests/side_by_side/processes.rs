@@ -429,7 +429,11 @@ fn a_stop_waits_for_its_grace() {
         site.ask("show info");
         process.signal("USR1");
         process.says("Scheduling a soft-stop in 1000 ms.");
-        assert_eq!(site.fields("show info", ": ").get("Stopping").map(String::as_str), Some("1"));
+        // Another thread may answer before it has heard of the signal.
+        crate::sockets::wait_for("the stop shows", || {
+            let fields = site.fields("show info", ": ");
+            (fields.get("Stopping").map(String::as_str) == Some("1")).then_some(())
+        });
         assert_eq!(get(port.1), "HTTP/1.1 200 OK", "{}", subject.name);
         process.says("Grace period expired, proceeding with soft-stop now.");
         process.says("Proxy f stopped (cumulated conns: FE: 1, BE: 0).");

@@ -24,7 +24,7 @@ fn ss(options: &str, filter: &str) -> String {
 }
 
 /// Until something is there, at most [`PATIENCE`].
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
     loop {
         match look() {
