@@ -71,6 +71,7 @@ test-vtc: build
 	$(LAB) -m vtc
 
 test-side-by-side: build
+	.ci/tools iproute2
 	REFERENCE="$$($(LAB) -m lab.reference)" $(PYTHON) -B .ci/count.py "side by side" \
 	  $(CARGO) test -p compat-tests --release --locked -- --nocapture --test-threads=2
 
@@ -82,7 +83,7 @@ test-reload: build
 	$(LAB) -m reload
 
 test-netns: build
-	.ci/tools nftables
+	.ci/tools nftables dbus-daemon dbus-bin
 	$(LAB) -m netns
 
 soak-netns: build

@@ -269,7 +269,7 @@ impl Walk {
 }
 
 /// Whether no byte of a `host` may mislead the next hop about where the authority ends. Brackets are an IPv6 address's.
-fn is_host(value: &[u8]) -> bool {
+pub(crate) fn is_host(value: &[u8]) -> bool {
     let rest = match value.strip_prefix(b"[") {
         Some(inner) => match memchr::memchr(b']', inner) {
             Some(end) => inner.get(end + 1..).unwrap_or_default(),

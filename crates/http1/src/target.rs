@@ -1,5 +1,6 @@
 //! Request targets and how they agree with Host (RFC 9112 part 3.2, haproxy-stream part 1.2).
 
+use crate::facts::is_host;
 use crate::head::{Head, Version};
 
 /// What is wrong with a request's target; the offset of the judgement is the target's.
@@ -130,7 +131,11 @@ fn judge_absolute(
             normal.extend_from_slice(uri.get(path..).unwrap_or_default());
         }
         head.set_uri(&normal);
-        replace_host(head, if has_default_port { bare } else { named });
+        let host = if has_default_port { bare } else { named };
+        // Relaxed: the target may have bytes that no Host may have.
+        if is_host(host) {
+            replace_host(head, host);
+        }
     }
     Ok(())
 }
