@@ -49,6 +49,8 @@ pub struct Facts {
     pub counted_size: u64,
     /// First byte that was only accepted in relaxed mode; `show errors` keeps such messages too.
     pub oddity: Option<usize>,
+    /// A field goes on in the next line (obs-fold).
+    pub(crate) folded: bool,
 }
 
 /// The walk over the fields.

@@ -3,6 +3,7 @@
 //! Names are kept in lower case; order is the order on the wire; added fields come last. What a rule changes is changed here, and
 //! the serializer writes what is here. Replaced bytes stay in the buffer until the head is dropped or loaded again.
 
+use crate::bytes::lower_case;
 use crate::scan::Slice;
 use smallvec::SmallVec;
 
@@ -139,7 +140,7 @@ impl Head {
     pub(crate) fn lower_names(&mut self) {
         for &(name, _) in &self.fields {
             if let Some(name) = self.bytes.get_mut(name.at as usize..(name.at + name.len) as usize) {
-                name.make_ascii_lowercase();
+                lower_case(name);
             }
         }
     }
@@ -401,12 +402,36 @@ impl Head {
             }
         }
         out.extend_from_slice(b"\r\n");
+        // Fields that stand in the buffer as they go out, one after the other, are one copy: most are as they were received.
+        let mut run = Slice::default();
         for &(name, value) in &self.fields {
-            out.extend_from_slice(self.slice(name));
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(self.slice(value));
-            out.extend_from_slice(b"\r\n");
+            let field = self.as_written(name, value);
+            match field {
+                Some(field) if run.at + run.len == field.at => run.len += field.len,
+                Some(field) => {
+                    out.extend_from_slice(self.slice(run));
+                    run = field;
+                }
+                None => {
+                    out.extend_from_slice(self.slice(run));
+                    run = Slice::default();
+                    out.extend_from_slice(self.slice(name));
+                    out.extend_from_slice(b": ");
+                    out.extend_from_slice(self.slice(value));
+                    out.extend_from_slice(b"\r\n");
+                }
+            }
         }
+        out.extend_from_slice(self.slice(run));
+    }
+
+    /// The stretch of the buffer that is exactly `name: value\r\n`, if there is one.
+    fn as_written(&self, name: Slice, value: Slice) -> Option<Slice> {
+        let (separator, end) = (name.at + name.len, value.at + value.len);
+        let stands = value.at == separator + 2
+            && self.bytes.get(separator as usize..separator as usize + 2) == Some(b": ")
+            && self.bytes.get(end as usize..end as usize + 2) == Some(b"\r\n");
+        stands.then(|| Slice { at: name.at, len: end + 2 - name.at })
     }
 }
 
@@ -443,6 +468,50 @@ mod tests {
         head.write(&mut out);
         assert_eq!(out, b"GET /c HTTP/1.1\r\nhost: y\r\nx-two: 2\r\nx-one: 3\r\n\r\n");
         assert!(head.wire_size() + 2 >= out.len());
+    }
+
+    #[test]
+    fn what_was_received_goes_out_the_same_however_it_stood() {
+        for received in [
+            "Host: x\r\nX-One: 1\r\nX-Two: 2\r\n\r\n",
+            "Host:x\r\nX-One: 1\r\nX-Two:\t2\r\n\r\n",
+            "Host: x\nX-One:  1 \r\nX-Two: 2\n\r\n",
+            "Host: x\r\nX-One:\r\n 1\r\nX-Two: 2\r\n\r\n",
+        ] {
+            let input = format!("GET / HTTP/1.1\r\n{received}");
+            let mut head = Head::vacant();
+            crate::request::parse_request(input.as_bytes(), &crate::request::Limits::default(), &mut head)
+                .unwrap()
+                .unwrap();
+            let mut out = Vec::new();
+            head.write(&mut out);
+            let expected = "GET / HTTP/1.1\r\nhost: x\r\nx-one: 1\r\nx-two: 2\r\n\r\n";
+            assert_eq!(String::from_utf8_lossy(&out), expected, "{received:?}");
+            for (index, expected) in [
+                "host: y\r\nx-one: 1\r\nx-two: 2\r\n\r\n",
+                "host: x\r\nx-one: y\r\nx-two: 2\r\n\r\n",
+                "host: x\r\nx-one: 1\r\nx-two: y\r\n\r\n",
+            ]
+            .into_iter()
+            .enumerate()
+            {
+                let mut edited = head.clone();
+                edited.set_value(index, b"y");
+                out.clear();
+                edited.write(&mut out);
+                assert_eq!(
+                    out.strip_prefix(b"GET / HTTP/1.1\r\n"),
+                    Some(expected.as_bytes()),
+                    "{received:?}"
+                );
+                edited.remove_at(index);
+                edited.append(b"X-End", b"z");
+                out.clear();
+                edited.write(&mut out);
+                assert!(out.ends_with(b"x-end: z\r\n\r\n") && edited.fields().count() == 3);
+                assert_eq!(out.len(), edited.wire_size() + 2 - 4, "{received:?}");
+            }
+        }
     }
 
     #[test]

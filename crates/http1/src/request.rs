@@ -99,7 +99,7 @@ fn scan_request(input: &[u8], limits: &Limits, head: &mut Head) -> Result<Option
     } else {
         head.set_version(version);
     }
-    finish_fields(head);
+    finish_fields(head, &facts);
     let bad_body = facts::judge(head, limits, &mut facts)?;
     judge_target(head, &mut facts, limits.relaxed, line.uri.at as usize)?;
     match bad_body {
@@ -230,6 +230,7 @@ pub(crate) fn scan_fields(
                     return Err(refuse(at, ParserState::HeaderFirst));
                 }
                 facts.oddity = facts.oddity.or(field.oddity);
+                facts.folded |= field.folded;
                 fields.push((field.name, field.value));
                 at = field.next;
             }
@@ -238,7 +239,9 @@ pub(crate) fn scan_fields(
 }
 
 /// Lower-cases names and unfolds values of a loaded head.
-pub(crate) fn finish_fields(head: &mut Head) {
+pub(crate) fn finish_fields(head: &mut Head, facts: &Facts) {
     head.lower_names();
-    head.unfold_all();
+    if facts.folded {
+        head.unfold_all();
+    }
 }

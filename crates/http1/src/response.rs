@@ -83,7 +83,7 @@ fn scan_response(
         head.set_version(version);
     }
     head.set_status_code(line.status);
-    finish_fields(head);
+    finish_fields(head, &facts);
     facts::judge(head, limits, &mut facts)?;
     if line.reason.len == 0 {
         head.set_status(line.status, reason(line.status).as_bytes());

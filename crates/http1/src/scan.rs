@@ -78,10 +78,10 @@ pub(crate) fn line(input: &[u8], at: usize, relaxed: bool) -> Result<Line, BadLi
     let mut oddity = None;
     let mut end = at;
     loop {
+        end += input.get(end..).unwrap_or_default().iter().take_while(|&&b| is_token(b)).count();
         match input.get(end) {
             None => return Ok(Line::Partial),
             Some(b':') if end > at => break,
-            Some(&b) if is_token(b) => end += 1,
             Some(&b) if relaxed && b != b':' && b != b'\r' && b != b'\n' => {
                 oddity.get_or_insert(end);
                 end += 1;
