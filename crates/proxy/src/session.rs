@@ -139,7 +139,9 @@ async fn run(mut session: Box<Session>) {
             if !session.wait_for_bytes().await {
                 return;
             }
-            match Box::pin(h1::serve(&mut session)).await {
+            // Into memory that is there already: `Box::pin` would make its four kilobytes on the stack and copy them.
+            let exchange = Box::write(Box::new_uninit(), h1::serve(&mut session));
+            match Box::into_pin(exchange).await {
                 After::Idle => {}
                 After::Close => return,
             }
@@ -258,9 +260,9 @@ impl Session {
             src: self.addresses.src(),
             dst: self.addresses.dst(),
             frontend_id: self.front.proxy.id,
-            frontend_name: Arc::clone(&self.front.proxy.name),
+            frontend_name: Rc::clone(&self.front.name),
             listener_id: self.front.listener_id,
-            listener_name: Arc::clone(&self.front.listener_name),
+            listener_name: Rc::clone(&self.front.listener_name),
             encrypted: false,
             accepted_at_us: self.origin_us,
             proxied: self.carried.as_ref().map(|carried| Arc::clone(&carried.proxied)),

@@ -3,8 +3,9 @@
 //! A client's request is often there when its connection is accepted, and a server on the same machine is reached at once: the first
 //! try goes to the kernel, and only what has to wait is registered at the event loop.
 
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
 use std::cell::Cell;
-use std::io::{self, IoSlice, Read as _, Write as _};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll, ready};
@@ -54,7 +55,7 @@ impl Socket {
     /// Reads what there is. A read that does not fill the room clears the readiness: the kernel announces what comes after it.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, room: &mut [u8]) -> Poll<io::Result<usize>> {
         let most = room.len();
-        self.poll_receive(cx, |mut stream| stream.read(room), |n| (1..most).contains(&n))
+        self.poll_receive(cx, |stream| receive(stream, room), |n| (1..most).contains(&n))
     }
 
     /// Moves what there is into an empty pipe, `most` bytes at most.
@@ -162,15 +163,19 @@ impl Socket {
     }
 }
 
-fn send(mut stream: &TcpStream, parts: &[IoSlice<'_>], last: bool) -> io::Result<usize> {
-    match parts {
-        _ if last => {
-            let flags = libc::MSG_MORE | libc::MSG_NOSIGNAL;
-            socket2::SockRef::from(stream).send_vectored_with_flags(parts, flags)
-        }
-        [one] => stream.write(one),
-        _ => stream.write_vectored(parts),
-    }
+// Not the C library's calls: each of those enters and leaves its cancellation of threads by two atomic operations.
+fn receive(stream: &TcpStream, room: &mut [u8]) -> io::Result<usize> {
+    let (read, _) = rustix::net::recv(stream, room, RecvFlags::empty())?;
+    Ok(read)
+}
+
+fn send(stream: &TcpStream, parts: &[IoSlice<'_>], last: bool) -> io::Result<usize> {
+    let flags = if last { SendFlags::NOSIGNAL | SendFlags::MORE } else { SendFlags::NOSIGNAL };
+    let sent = match parts {
+        [one] => rustix::net::send(stream, one, flags),
+        _ => rustix::net::sendmsg(stream, parts, &mut SendAncillaryBuffer::default(), flags),
+    };
+    Ok(sent?)
 }
 
 /// None when the call would have had to wait.
@@ -201,6 +206,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use std::future::poll_fn;
+    use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
     fn pair() -> (Socket, TcpStream) {
