@@ -21,7 +21,9 @@ pub(crate) struct Front {
     pub(crate) listener_id: u32,
     /// Descriptor of the listening socket, for `-d`.
     pub(crate) listener_descriptor: i32,
-    pub(crate) listener_name: Arc<str>,
+    /// Names, counted by this thread alone.
+    pub(crate) name: Rc<str>,
+    pub(crate) listener_name: Rc<str>,
     /// What stands in front of the reason in the line of a failed handshake.
     pub(crate) error_prefix: LogFormat,
     /// `accept-proxy`
@@ -66,7 +68,8 @@ impl Front {
             bind,
             listener_id: listener.config.id,
             listener_descriptor: -1,
-            listener_name: listener.config.name.clone().unwrap_or_else(|| Arc::from("")),
+            name: Rc::from(&*proxy.name),
+            listener_name: Rc::from(listener.config.name.as_deref().unwrap_or_default()),
             error_prefix: LogFormat::builtin(Builtin::Error),
             accept_proxy: listener.config.accept_proxy,
             queue: None,

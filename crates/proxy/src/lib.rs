@@ -16,6 +16,7 @@ mod h1;
 mod handover;
 mod listener;
 pub mod log;
+mod own;
 mod pipes;
 mod pool;
 mod process;

@@ -2,7 +2,7 @@
 
 use crate::handover::Load;
 use crate::pipes::PipeCounts;
-use crate::state::World;
+use crate::state::{Tally, World};
 use crate::streams::ErrorCapture;
 use sample::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -22,7 +22,7 @@ pub struct Process {
     /// Connections accepted since the start.
     pub cumulated_connections: AtomicU64,
     /// Requests since the start (`CumReq`).
-    pub cumulated_requests: AtomicU64,
+    pub cumulated_requests: Tally,
     /// How often the limit stopped accepting (`MaxconnReached`).
     pub maxconn_reached: AtomicU64,
     /// Connections a second, of all frontends.
@@ -31,8 +31,6 @@ pub struct Process {
     pub session_rate: crate::state::Rate,
     /// By thread.
     pub(crate) loads: Box<[Load]>,
-    /// Bytes sent to clients and servers.
-    pub bytes_out: AtomicU64,
     /// Most pipes of the process (`Maxpipes`).
     pub maxpipes: u32,
     /// The pipes that there are.
@@ -63,16 +61,15 @@ impl Process {
     pub(crate) fn new(world: Arc<World>, maxconn: u64, maxpipes: u32) -> Self {
         let loads = (0..world.threads).map(|_| Load::default()).collect();
         Self {
+            cumulated_requests: Tally::new(world.threads),
             world,
             loads,
             maxconn: AtomicU64::new(maxconn.max(1)),
             connections: AtomicU64::new(0),
             cumulated_connections: AtomicU64::new(0),
-            cumulated_requests: AtomicU64::new(0),
             maxconn_reached: AtomicU64::new(0),
             connection_rate: crate::state::Rate::default(),
             session_rate: crate::state::Rate::default(),
-            bytes_out: AtomicU64::new(0),
             maxpipes,
             pipes: PipeCounts::default(),
             spliced_bytes: AtomicU64::new(0),

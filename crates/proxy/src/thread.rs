@@ -4,6 +4,7 @@ use crate::buffer;
 use crate::environment::Env;
 use crate::front::{Front, Gate};
 use crate::handover::Load;
+use crate::own::OwnBackend;
 use crate::pipes::Pipes;
 use crate::pool::Pool;
 use crate::process::Process;
@@ -13,6 +14,7 @@ use crate::state::World;
 use crate::streams::Streams;
 use crate::timers::{Kill, Timers};
 use crate::worker::{Command, Control};
+use haproxy_config::runtime::ProxyIndex;
 use http1::Head;
 use log_format::LogData;
 use rules::Effects;
@@ -55,6 +57,7 @@ impl<T> Default for Shelf<T> {
 pub(crate) struct Thread {
     pub(crate) index: usize,
     pub(crate) world: Arc<World>,
+    backends: Box<[Option<Rc<OwnBackend>>]>,
     pub(crate) process: Arc<Process>,
     pub(crate) control: Control,
     pub(crate) timers: Timers,
@@ -103,8 +106,14 @@ impl Thread {
             finish: RefCell::default(),
             control: control.clone(),
             process,
+            backends: OwnBackend::of(&world),
             world,
         }
+    }
+
+    /// The backend side of a proxy.
+    pub(crate) fn backend(&self, index: ProxyIndex) -> Option<Rc<OwnBackend>> {
+        self.backends.get(index.0 as usize)?.clone()
     }
 
     /// An empty head, perhaps with memory.

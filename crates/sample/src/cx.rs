@@ -4,6 +4,7 @@ use crate::{Value, Variables};
 use http1::Head;
 use std::cell::RefCell;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The client connection, as fetches and log fields see it. Lives as long as the session.
@@ -16,11 +17,11 @@ pub struct SessionView {
     /// Id of the frontend.
     pub frontend_id: u32,
     /// Name of the frontend.
-    pub frontend_name: Arc<str>,
+    pub frontend_name: Rc<str>,
     /// Id of the listener in its frontend, counted from 1.
     pub listener_id: u32,
     /// Name of the listener; empty when unnamed.
-    pub listener_name: Arc<str>,
+    pub listener_name: Rc<str>,
     /// Whether the client side is encrypted.
     pub encrypted: bool,
     /// Wall-clock time of the accept, microseconds since 1970.
@@ -135,7 +136,7 @@ impl Captured {
 #[derive(Clone, Debug, Default)]
 pub struct StreamView {
     /// Name of the backend, once chosen.
-    pub backend_name: Option<Arc<str>>,
+    pub backend_name: Option<Rc<str>>,
     /// Id of the backend, once chosen.
     pub backend_id: u32,
     /// Name of the server, once chosen.

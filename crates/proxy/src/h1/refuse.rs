@@ -17,7 +17,6 @@ use rules::Reply;
 use sample::SessionView;
 use std::future::poll_fn;
 use std::io::IoSlice;
-use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
 
 /// A head that must not be forwarded.
@@ -69,7 +68,7 @@ async fn end(session: &mut Session, view: &SessionView, status: u16, cause: Caus
     let answered = !ignored && answer(session, status).await;
     front.count(Stat::Requests, 1);
     front.count(Stat::Status4xx, 1);
-    front.thread.process.cumulated_requests.fetch_add(1, Relaxed);
+    front.thread.process.cumulated_requests.add(front.thread.index, 1);
     if let Some(state) = front.state() {
         state.request_rate.hit(crate::clock::now_ms());
     }

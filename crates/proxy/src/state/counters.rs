@@ -131,6 +131,35 @@ impl Counters {
     }
 }
 
+/// A counter of the process: a cell a thread, as in [`Counters`].
+#[derive(Debug)]
+pub struct Tally(Box<[Cell]>);
+
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Cell(AtomicU64);
+
+impl Tally {
+    /// Zero, for a number of threads.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        Self((0..threads.max(1)).map(|_| Cell::default()).collect())
+    }
+
+    /// Adds from a thread, under the rules of [`Counters::add`].
+    pub fn add(&self, thread: usize, n: u64) {
+        if let Some(Cell(cell)) = self.0.get(thread) {
+            cell.store(cell.load(Relaxed).wrapping_add(n), Relaxed);
+        }
+    }
+
+    /// The sum over all threads.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().fold(0, |sum, Cell(cell)| sum.wrapping_add(cell.load(Relaxed)))
+    }
+}
+
 /// A current value with its maximum, shared by all threads.
 #[derive(Debug, Default)]
 pub struct Gauge {

@@ -20,7 +20,7 @@ mod world;
 pub use backend::{Assign, AssignInput, BackendState, CookieMatch, Wanted};
 pub use balance::Priority;
 pub use connections::IdleConnections;
-pub use counters::{Counters, Gauge, Stat};
+pub use counters::{Counters, Gauge, Stat, Tally};
 pub use queue::{Dequeued, QueuePosition, QueueTicket, ServerSlot};
 pub use rate::Rate;
 pub use server::{Admin, OpState, ServerRef, ServerState, Status, Target};

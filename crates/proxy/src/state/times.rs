@@ -1,6 +1,6 @@
 //! The averages and maxima of queue, connect, response and total time that the statistics show (`qtime`, `ctime`, `rtime`, `ttime`).
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// Window of the averages, in samples.
 const WINDOW: u64 = 512;
@@ -18,54 +18,54 @@ pub struct Durations {
     pub total: u32,
 }
 
-/// Running averages and maxima. One short lock at the end of a stream.
+/// Running averages and maxima. Two threads that end streams at the same instant may count one of them: a lock or a locked
+/// instruction for each of eight numbers would cost more than an average is worth.
 #[derive(Debug, Default)]
-pub struct Times(Mutex<Sums>);
-
-#[derive(Debug, Default)]
-struct Sums {
-    samples: u64,
-    sums: [u64; 4],
-    max: [u32; 4],
+pub struct Times {
+    samples: AtomicU64,
+    sums: [AtomicU64; 4],
+    max: [AtomicU32; 4],
 }
 
 impl Times {
     /// Counts a stream that reached its server. Streams without connect or response time are not counted.
     pub fn record(&self, times: Durations) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.samples += 1;
-        let window = state.samples > WINDOW;
-        let Sums { sums, max, .. } = &mut *state;
+        let samples = self.samples.load(Relaxed) + 1;
+        self.samples.store(samples, Relaxed);
         let times = [times.queue, times.connect, times.response, times.total];
-        for ((sum, max), time) in sums.iter_mut().zip(max).zip(times) {
-            if window {
-                *sum -= sum.div_ceil(WINDOW);
+        for ((sum, max), time) in self.sums.iter().zip(&self.max).zip(times) {
+            let mut value = sum.load(Relaxed);
+            if samples > WINDOW {
+                value -= value.div_ceil(WINDOW);
             }
-            *sum += u64::from(time);
-            *max = time.max(*max);
+            sum.store(value + u64::from(time), Relaxed);
+            if time > max.load(Relaxed) {
+                max.store(time, Relaxed);
+            }
         }
     }
 
     /// The averages over the last 512 streams. `count` is how many the statistics count there (HTTP: responses, TCP: `lbtot`).
     #[must_use]
     pub fn averages(&self, count: u64) -> Durations {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let n = count.min(WINDOW);
-        let average = |sum: u64| if n == 0 { 0 } else { u32::try_from(sum.div_ceil(n)).unwrap_or(u32::MAX) };
-        let [queue, connect, response, total] = state.sums.map(average);
+        let average = |sum: &AtomicU64| {
+            if n == 0 { 0 } else { u32::try_from(sum.load(Relaxed).div_ceil(n)).unwrap_or(u32::MAX) }
+        };
+        let [queue, connect, response, total] = self.sums.each_ref().map(average);
         Durations { queue, connect, response, total }
     }
 
     /// The highest times since start or the last clear.
     #[must_use]
     pub fn max(&self) -> Durations {
-        let [queue, connect, response, total] = self.0.lock().unwrap_or_else(PoisonError::into_inner).max;
+        let [queue, connect, response, total] = self.max.each_ref().map(|max| max.load(Relaxed));
         Durations { queue, connect, response, total }
     }
 
     /// The maxima start again.
     pub fn clear_max(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).max = [0; 4];
+        self.max.iter().for_each(|max| max.store(0, Relaxed));
     }
 }
 

@@ -9,17 +9,19 @@ use haproxy_config::runtime::{BackendTarget, Proxy, ProxyIndex, StatsPage};
 use log_format::termination::{Cause, ServerSide};
 use rules::{Cursor, Verdict};
 use sample::{Captured, RequestLine, Truth};
+use std::rc::Rc;
 use std::sync::Arc;
 
 impl Stream<'_> {
     /// Everything before a server is chosen.
     pub(super) async fn analyse(&mut self) -> Step<()> {
-        let proxy = Arc::clone(&self.front.proxy);
+        let front = Rc::clone(&self.front);
+        let proxy = &front.proxy;
         if let Err(error) = self.flow.decode() {
             self.count_request();
             return self.malformed_body(error);
         }
-        self.content_rules(&proxy).await?;
+        self.content_rules(proxy).await?;
         self.count_request();
         let version = match self.request.received_version_text() {
             // A request without a version is one of HTTP/1.0.
@@ -33,31 +35,31 @@ impl Stream<'_> {
             version,
             self.front.thread.world.config.global.log_uri_len.saturating_sub(1),
         ));
-        self.monitor(&proxy)?;
-        self.capture_request(&proxy);
+        self.monitor(proxy)?;
+        self.capture_request(proxy);
         if proxy.options.http_buffer_request {
             self.buffer_request().await?;
         }
         self.run_request_set(&proxy.http_request).await?;
-        self.restrict_names(&proxy)?;
-        self.statistics(&proxy).await?;
-        let target = self.choose_backend(&proxy)?;
+        self.restrict_names(proxy)?;
+        self.statistics(proxy).await?;
+        let target = self.choose_backend(proxy)?;
         self.enter_backend(target)?;
         let Some(backend) = self.backend.clone() else { return self.no_backend() };
         if target != self.front.index {
-            let config = Arc::clone(&backend.config);
-            self.content_rules(&config).await?;
+            let config = &backend.config;
+            self.content_rules(config).await?;
             if config.options.http_buffer_request && !proxy.options.http_buffer_request {
                 self.buffer_request().await?;
             }
             self.run_request_set(&config.http_request).await?;
-            self.restrict_names(&config)?;
-            self.statistics(&config).await?;
+            self.restrict_names(config)?;
+            self.statistics(config).await?;
         }
         self.log.timers.request = Some(self.elapsed());
         self.persistence = self.persistence_of(&backend.config);
         self.request_cookie(&backend);
-        self.add_fields(&proxy, &backend.config);
+        self.add_fields(proxy, &backend.config);
         self.effects.early_hints.clear();
         Ok(())
     }
@@ -229,11 +231,11 @@ impl Stream<'_> {
 
     /// The backend takes the stream over.
     pub(super) fn enter_backend(&mut self, index: ProxyIndex) -> Step<()> {
-        let Some(backend) = self.front.thread.world.backend(index).cloned() else { return self.no_backend() };
+        let Some(backend) = self.front.thread.backend(index) else { return self.no_backend() };
         self.entered = Some(super::Entered::new(&backend));
         backend.session_rate.hit(self.now_ms());
         backend.counters.bump(self.front.thread.index, Stat::Sessions);
-        self.view.backend_name = Some(Arc::clone(&backend.config.name));
+        self.view.backend_name = Some(Rc::clone(&backend.name));
         self.view.backend_id = backend.config.id;
         self.front.thread.streams.update(self.record, |info| info.backend = Some(index));
         self.backend = Some(backend);
@@ -242,8 +244,8 @@ impl Stream<'_> {
 
     /// Backend of a TCP connection.
     pub(super) fn choose_tcp_backend(&mut self) -> Step<()> {
-        let proxy = Arc::clone(&self.front.proxy);
-        let target = self.choose_backend(&proxy)?;
+        let front = Rc::clone(&self.front);
+        let target = self.choose_backend(&front.proxy)?;
         self.enter_backend(target)
     }
 }

@@ -5,7 +5,6 @@ use super::{Stream, traffic_log};
 use crate::buffer::Buffer;
 use crate::flow::Flow;
 use crate::state::{Durations, Stat};
-use std::sync::atomic::Ordering::Relaxed;
 
 impl Stream<'_> {
     /// Gives the slot on the server back. The log tells how many others the server had then, without whoever waited for the slot.
@@ -23,7 +22,6 @@ impl Stream<'_> {
             self.log.timers.close = self.elapsed();
         }
         self.log.bytes_in = self.received_bytes();
-        self.front.thread.process.bytes_out.fetch_add(self.log.bytes_out, Relaxed);
         self.count_bytes(self.log.bytes_out);
         self.count();
         self.record_times();

@@ -604,7 +604,7 @@ impl Stream<'_> {
     }
 
     fn give_back(&mut self, mut connection: ServerConnection, close: bool) {
-        let Some(server) = self.server.clone() else { return };
+        let Some(server) = &self.server else { return };
         let now = self.now_ms();
         if !close && !self.front.thread.stopping() {
             connection.safe |= !self.first;
@@ -612,7 +612,7 @@ impl Stream<'_> {
             if reuse == Reuse::Never || connection.private || self.is_connection_bound() {
                 *self.own = Some(Box::new((server.at, connection)));
             } else {
-                self.front.thread.pool.give(&server, connection, now);
+                self.front.thread.pool.give(server, connection, now);
             }
         }
     }

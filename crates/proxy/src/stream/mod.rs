@@ -26,10 +26,11 @@ mod tunnel;
 use crate::buffer::Buffer;
 use crate::flow::Flow;
 use crate::front::Front;
+use crate::own::OwnBackend;
 use crate::pool::ServerConnection;
 use crate::session::Session;
 use crate::splice::Splice;
-use crate::state::{BackendState, ServerRef, ServerSlot, ServerState, Stat, Wanted};
+use crate::state::{ServerRef, ServerSlot, ServerState, Stat, Wanted};
 use crate::streams::{StreamInfo, StreamState, Streams};
 use crate::timers::{Alarm, Kill};
 use crate::transport::Transport;
@@ -111,7 +112,7 @@ pub(crate) struct Stream<'s> {
     view: Box<StreamView>,
     log: Box<LogData>,
     effects: Box<Effects>,
-    backend: Option<Arc<BackendState>>,
+    backend: Option<Rc<OwnBackend>>,
     /// Counts the stream on the backend.
     entered: Option<Entered>,
     /// The server that a cookie names.
@@ -266,7 +267,7 @@ impl<'s> Stream<'s> {
     pub(crate) async fn run(&mut self) -> Ended {
         self.show_request();
         let thread = Rc::clone(&self.front.thread);
-        thread.process.cumulated_requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        thread.process.cumulated_requests.add(thread.index, 1);
         let ended = match self.exchange().await {
             Ok(()) => self.after_relay(),
             Err(Stop::Answer(reply)) => self.answer(reply).await,
@@ -406,12 +407,12 @@ impl Drop for Listed {
 }
 
 /// One of a backend's current streams.
-struct Entered(Arc<BackendState>);
+struct Entered(Rc<OwnBackend>);
 
 impl Entered {
-    fn new(backend: &Arc<BackendState>) -> Self {
+    fn new(backend: &Rc<OwnBackend>) -> Self {
         backend.streams.enter();
-        Self(Arc::clone(backend))
+        Self(Rc::clone(backend))
     }
 }
 

@@ -12,7 +12,7 @@ use log_format::termination::Cause;
 use rules::{Cursor, Need, Verdict};
 use sample::Captured;
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -56,16 +56,16 @@ impl Stream<'_> {
         self.view.response_version.extend_from_slice(self.response.version_text());
         self.count_status(status);
         self.log.bytes_out += facts.counted_size;
-        let frontend = Arc::clone(&self.front.proxy);
-        let backend = self.backend.as_ref().map(|b| Arc::clone(&b.config));
-        let other = backend.as_ref().filter(|b| b.index != frontend.index);
+        let front = Rc::clone(&self.front);
+        let backend = self.backend.clone();
+        let other = backend.as_ref().map(|backend| &backend.config).filter(|b| b.index != front.index);
         self.capture_response_fields();
-        for proxy in other.into_iter().chain([&frontend]) {
+        for proxy in other.into_iter().chain([&front.proxy]) {
             self.response_set(&proxy.http_response, connection, body).await?;
         }
         self.response_cookie();
         self.decide_client(facts);
-        for proxy in other.into_iter().chain([&frontend]) {
+        for proxy in other.into_iter().chain([&front.proxy]) {
             self.after_response_set(&proxy.http_after_response, body.pending_payload())?;
         }
         if self.response.status() != status {
@@ -201,10 +201,10 @@ impl Stream<'_> {
 
     /// A stop in the after-response rules of a local answer is a failure of those rules.
     pub(super) fn after_response_of_answer(&mut self) -> Result<(), Stop> {
-        let frontend = Arc::clone(&self.front.proxy);
-        let backend = self.backend.as_ref().map(|b| Arc::clone(&b.config));
-        let other = backend.as_ref().filter(|b| b.index != frontend.index);
-        for proxy in other.into_iter().chain([&frontend]) {
+        let front = Rc::clone(&self.front);
+        let backend = self.backend.clone();
+        let other = backend.as_ref().map(|backend| &backend.config).filter(|b| b.index != front.index);
+        for proxy in other.into_iter().chain([&front.proxy]) {
             self.after_response_set(&proxy.http_after_response, &[])?;
         }
         Ok(())
