@@ -6,6 +6,7 @@
 #   make demo     the whole story in network namespaces, in under two minutes
 #   make deb      two Debian packages in dist/
 #   make bench    CPU cost a request, ours beside both references
+#   make profile  counts where haproxy spends its time, for the packages' build
 #   make soak     mixed load with faults on both sides and reloads: SOAK_SECONDS (1800), SOAK_SEED
 #   make fuzz     every fuzz target for FUZZ_SECONDS (600) each; needs a nightly toolchain
 #
@@ -27,7 +28,7 @@ export HAPROXY    ?= $(abspath $(TARGET)/release/haproxy)
 export KEEPALIVED ?= $(abspath $(TARGET)/release/keepalived)
 
 .PHONY: help check fmt clippy doc deny layout generated test test-unit test-vtc test-side-by-side test-mutations test-reload test-faults test-soak \
-        test-packages test-hosts test-netns soak-netns demo deb bench soak fuzz build tools reference clean print-tests
+        test-packages test-hosts test-netns soak-netns demo deb profile bench soak fuzz build tools reference clean print-tests
 
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//; p' Makefile
@@ -114,20 +115,22 @@ build: tools
 	$(CARGO) build --release --locked -p haproxy-rs -p keepalived-rs
 
 # DEB_PROFILE=release packages the quickly built programs, for trying things out.
-# PGO=1 builds haproxy twice, the second time with what the bench's scenarios counted on the first: docs/performance.md.
+# PGO= leaves out what packaging/haproxy.profdata knows of where haproxy spends its time: docs/performance.md.
 DEB_PROFILE ?= dist
-PGO         ?=
-COUNTED     := $(abspath $(TARGET))/profile/haproxy.profdata
+PGO         ?= 1
+SHIPPED     := RUSTFLAGS="$${RUSTFLAGS-} $(if $(PGO),$$(packaging/profile flags))" $(CARGO) build --profile $(DEB_PROFILE) --locked
 deb:
 	.ci/tools debhelper dpkg-dev
-	$(if $(PGO),packaging/profile $(COUNTED))
-	$(if $(PGO),RUSTFLAGS="-Cprofile-use=$(COUNTED)") \
-	  $(CARGO) build --profile $(DEB_PROFILE) --locked -p haproxy-rs -p keepalived-rs
+	$(SHIPPED) -p haproxy-rs -p keepalived-rs
 	packaging/build-deb $(TARGET)/$(DEB_PROFILE)
+
+# Counts anew, after large changes of the data plane or with another compiler. Needs wrk and nginx.
+profile: tools
+	packaging/profile record
 
 # What ships is measured: the build of `make deb`.
 bench: tools
-	$(CARGO) build --profile $(DEB_PROFILE) --locked -p haproxy-rs
+	$(SHIPPED) -p haproxy-rs
 	$(CARGO) build --release --locked -p compat-tests --bin bench-load
 	REFERENCE="$$($(LAB) -m lab.reference)" HAPROXY=$(abspath $(TARGET)/$(DEB_PROFILE)/haproxy) \
 	  BENCH_LOAD=$(abspath $(TARGET)/release/bench-load) $(LAB) -m bench
