@@ -4,6 +4,7 @@
 //! each a long name, and clap does the rest. What stands on the command line rules over the configuration.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use haproxy_config::Show;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -58,8 +59,8 @@ pub(crate) struct Invocation {
     pub(crate) insecure_fork: bool,
     /// `-dL`: list the loaded objects.
     pub(crate) list_objects: bool,
-    /// `-dC`: show the configuration's lines and end.
-    pub(crate) show_lines: bool,
+    /// `-dC`: show the configuration's lines, in this way, and end.
+    pub(crate) show_lines: Option<Show>,
     /// `-m`: memory that the process may take, MiB.
     pub(crate) memory_mb: Option<u32>,
     /// `-dK`: classes of keywords to list.
@@ -162,7 +163,6 @@ const FLAGS: &[&str] = &[
     "no-splice",
     "notify",
     "quiet",
-    "show-lines",
     "terminate-old",
     "verbose",
     "zero-warning",
@@ -181,6 +181,7 @@ const VALUES: &[&str] = &[
     "pid-file",
     "pointless",
     "proxy-maxconn",
+    "show-lines",
     "sockets-from",
 ];
 
@@ -231,7 +232,7 @@ fn read(matches: &ArgMatches) -> Result<Invocation, Refusal> {
         no_splice: set("no-splice"),
         insecure_fork: set("insecure-fork"),
         list_objects: set("list-objects"),
-        show_lines: set("show-lines"),
+        show_lines: last_text("show-lines").map(|text| show(&text)),
         memory_mb: number("memory"),
         keyword_classes: last_text("keywords"),
         without_effect: Vec::new(),
@@ -257,6 +258,22 @@ fn process_id(option: &str, text: &str) -> Result<i32, Refusal> {
 fn leading_number(text: &str) -> u32 {
     let digits: String = text.trim_start().chars().take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap_or(0)
+}
+
+/// `-dC[<key>][,line]`. HAPROXY: the key is read as strtoul reads it, and taken modulo 2^32; other words are passed over.
+fn show(text: &str) -> Show {
+    let key = text.trim_start();
+    let (negative, digits) = match key.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, key.strip_prefix('+').unwrap_or(key)),
+    };
+    let number = digits
+        .bytes()
+        .take_while(u8::is_ascii_digit)
+        .try_fold(0u64, |number, digit| number.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
+    let number = number.unwrap_or(u64::MAX);
+    let key = if negative { number.wrapping_neg() } else { number } & u64::from(u32::MAX);
+    Show { key: u32::try_from(key).unwrap_or(0), numbered: text.split(',').any(|word| word == "line") }
 }
 
 /// Gives every option a long name; a value follows after `=`.
@@ -359,12 +376,8 @@ fn debug_option(option: &[u8], words: &mut Vec<OsString>) -> Result<(), Refusal>
             }
             Some(b'M') => return memory_option(option.get(1..).unwrap_or_default(), words),
             Some(b'C') => {
-                // A key other than zero asks for names that are hashed with it.
-                let key = String::from_utf8_lossy(option.get(1..).unwrap_or_default()).into_owned();
-                if leading_number(&key) > 0 {
-                    return Err(not_built("-dC<key>"));
-                }
-                "--show-lines"
+                words.push(long("show-lines", OsStr::from_bytes(option.get(1..).unwrap_or_default())));
+                return Ok(());
             }
             // HAPROXY: any other letters are plain debug mode.
             _ => "--debug",
@@ -521,8 +534,13 @@ mod tests {
         assert!(i.foreground && !i.debug && i.ignore_unresolved && i.zero_warning && i.no_reuse_port);
         assert_eq!(i.keyword_classes.as_deref(), Some("all,smp"));
         assert_eq!(i.without_effect, ["-dM0x50,no-merge"]);
-        assert!(parsed("-dC -f a").unwrap().show_lines && parsed("-dC0 -f a").unwrap().show_lines);
-        assert!(matches!(parsed("-dC12 -f a"), Err(Refusal::Alert(_))));
+        let shown = |option: &str| parsed(&format!("{option} -f a")).unwrap().show_lines.unwrap();
+        assert_eq!(shown("-dC"), Show::default());
+        assert_eq!(shown("-dC0x10"), Show::default());
+        assert_eq!(shown("-dC7 -dC12,line"), Show { key: 12, numbered: true });
+        assert_eq!(shown("-dCline"), Show { key: 0, numbered: true });
+        assert_eq!(shown("-dC-1,lines").key, u32::MAX);
+        assert_eq!(shown("-dC99999999999").key, 1_215_752_191);
         let traced = |line: &str| match parsed(line) {
             Err(Refusal::Alert(text)) => text,
             other => panic!("{line}: {other:?}"),

@@ -5,7 +5,7 @@ use crate::machine::{self, Machine};
 use crate::version;
 use config_text::{Diagnostics, Severity, SourceMap};
 use haproxy_config::runtime::RuntimeConfig;
-use haproxy_config::{Features, Inputs, Loaded};
+use haproxy_config::{Features, Inputs, Loaded, Show};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use sys::messages;
@@ -49,6 +49,7 @@ pub(crate) fn load(
 /// `-dC`: shows the lines that the command line names. False when one cannot be read; what is wrong has been said.
 pub(crate) fn show_lines(
     invocation: &Invocation,
+    how: Show,
     environment: &BTreeMap<String, String>,
     program: &str,
 ) -> bool {
@@ -59,14 +60,15 @@ pub(crate) fn show_lines(
             return false;
         }
     };
-    let (loaded, text) = haproxy_config::show_lines(Inputs {
+    let inputs = Inputs {
         files,
         environment: environment.clone(),
         program: program.to_owned(),
         ignore_unresolved: invocation.ignore_unresolved,
         features: features(invocation),
         host: &Machine,
-    });
+    };
+    let (loaded, text) = haproxy_config::show_lines(inputs, how);
     crate::say(&text);
     tell(&loaded.diagnostics, &loaded.sources);
     !loaded.diagnostics.iter().any(|d| d.severity == Severity::Alert)

@@ -58,12 +58,12 @@ fn main() -> ExitCode {
             }
             check(&invocation, &program)
         }
-        Action::Run if invocation.show_lines => {
-            let shown = change_directory(&invocation)
-                && configuration::show_lines(&invocation, &environment(&invocation), &program);
-            ExitCode::from(u8::from(!shown))
-        }
         Action::Run => {
+            if let Some(how) = invocation.show_lines {
+                let shown = change_directory(&invocation)
+                    && configuration::show_lines(&invocation, how, &environment(&invocation), &program);
+                return ExitCode::from(u8::from(!shown));
+            }
             let again = reexec::State::from_environment();
             if again.is_none() && !change_directory(&invocation) {
                 return ExitCode::FAILURE;
@@ -121,8 +121,8 @@ fn change_directory(invocation: &Invocation) -> bool {
 }
 
 fn check(invocation: &Invocation, program: &str) -> ExitCode {
-    if invocation.show_lines {
-        if !configuration::show_lines(invocation, &environment(invocation), program) {
+    if let Some(how) = invocation.show_lines {
+        if !configuration::show_lines(invocation, how, &environment(invocation), program) {
             return ExitCode::FAILURE;
         }
         if messages::enabled() {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use crate::subject::{PATIENCE, Reader, Running, send, subjects};
 
@@ -15,7 +16,8 @@ struct Namespace(String);
 
 impl Namespace {
     fn new() -> Option<Self> {
-        let name = format!("side-by-side-{}", std::process::id());
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("side-by-side-{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
         let made =
             Command::new("ip").args(["netns", "add", &name]).output().is_ok_and(|done| done.status.success());
         if !made {
@@ -129,5 +131,68 @@ fn servers_are_reached_in_their_namespace() {
             std::thread::sleep(std::time::Duration::from_millis(20));
         };
         assert_eq!(status(&client, b""), Some(200), "{}", subject.name);
+    }
+}
+
+/// A place that the system redirects to the program, unless the packet has the mark of the program's own connections.
+const REDIRECTED: (Ipv4Addr, u16) = (Ipv4Addr::new(10, 9, 9, 9), 9000);
+
+#[test]
+fn redirected_connections_go_on_to_where_they_were_to() {
+    let Some(namespace) = Namespace::new() else {
+        println!("no namespace can be made here, nothing is compared");
+        return;
+    };
+    let run = |words: &str| {
+        let words: Vec<&str> = words.split(' ').collect();
+        let done = Command::new("ip").args(["netns", "exec", &namespace.0]).args(words).output();
+        done.is_ok_and(|done| done.status.success())
+    };
+    assert!(run(&format!("ip addr add {}/32 dev lo", REDIRECTED.0)), "an address");
+    let chain = "nft add table ip t; add chain ip t o { type nat hook output priority -100; }";
+    if !run(chain) {
+        println!("there is no NAT here, nothing is compared");
+        return;
+    }
+    let origin = namespace.inside(|| TcpListener::bind(REDIRECTED).expect("the place"));
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = origin.accept() {
+            let mut bytes = [0; 4096];
+            if stream.read(&mut bytes).is_ok_and(|count| count > 0) {
+                let _ =
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\nwho: origin\r\n\r\norigin");
+            }
+        }
+    });
+    for subject in subjects() {
+        let config = format!(
+            "{HEAD}listen l\n bind {{fd0}}\n option transparent\n http-request set-bc-mark 7\n http-request return status 200 hdr dst %[dst]:%[dst_port] if {{ path /dst }}\n"
+        );
+        let inside = subject.clone();
+        let running = namespace.inside(move || Running::start(&inside, &config, 1));
+        let port = running.port(0);
+        let (ip, from) = REDIRECTED;
+        assert!(run("nft flush chain ip t o"), "no rule");
+        assert!(
+            run(&format!(
+                "nft add rule ip t o ip daddr {ip} tcp dport {from} meta mark != 7 redirect to :{port}"
+            )),
+            "a rule"
+        );
+        let ask = |path: &str| {
+            let stream = namespace
+                .inside(move || TcpStream::connect_timeout(&REDIRECTED.into(), PATIENCE))
+                .expect("a connection");
+            stream.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+            send(&stream, format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").as_bytes());
+            let response = Reader::new(&stream).response(false).expect("a response");
+            assert_eq!(response.status, 200, "{}", subject.name);
+            response.head
+        };
+        let head = ask("/dst");
+        assert!(head.contains(&format!("dst: {ip}:{from}\r\n")), "{}: {head}", subject.name);
+        let head = ask("/");
+        assert!(head.contains("who: origin\r\n"), "{}: {head}", subject.name);
+        drop(running);
     }
 }

@@ -444,6 +444,54 @@ fn a_stop_waits_for_its_grace() {
     }
 }
 
+/// `option idle-close-on-response`: a connection that waits for its next request outlives a soft stop, and the next response ends it.
+/// Without the option it is closed.
+#[test]
+fn an_idle_connection_may_wait_for_its_last_response() {
+    for subject in subjects() {
+        for kept in [true, false] {
+            let site = Site::new(&subject);
+            let port = Port::new();
+            let option = if kept { "option idle-close-on-response" } else { "" };
+            let frontend = format!(
+                "frontend f\n bind 127.0.0.1:{}\n {option}\n http-request return status 200\n",
+                port.1
+            );
+            site.configure(" nbthread 1", &frontend);
+            let mut process = site.start(&["-db"]);
+            site.ask("show info");
+            let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port.1)).expect("a connection");
+            client.set_read_timeout(Some(PATIENCE)).expect("a read timeout");
+            let request = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+            client.write_all(request).expect("a request");
+            assert!(!response_head(&mut client).contains("connection: close"), "{}", subject.name);
+            process.signal("USR1");
+            process.says("Proxy f stopped (cumulated conns: FE: 1, BE: 0).");
+            if kept {
+                client.write_all(request).expect("another request");
+                let head = response_head(&mut client);
+                assert!(head.starts_with("HTTP/1.1 200"), "{}: {head}", subject.name);
+                assert!(head.contains("connection: close"), "{}: {head}", subject.name);
+            }
+            let mut rest = Vec::new();
+            client.read_to_end(&mut rest).expect("the end of the connection");
+            assert_eq!(rest, b"", "{}", subject.name);
+            assert_eq!(process.ends().0, Some(0), "{}", subject.name);
+        }
+    }
+}
+
+/// A response's head; it has no body.
+fn response_head(client: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        assert_eq!(client.read(&mut byte).expect("a response"), 1, "the response has an end");
+        head.extend_from_slice(&byte);
+    }
+    String::from_utf8_lossy(&head).into_owned()
+}
+
 #[test]
 fn an_old_worker_lives_for_so_many_reloads() {
     for subject in subjects() {

@@ -142,6 +142,11 @@ impl Running {
         stream
     }
 
+    /// The port of the n-th listening socket.
+    pub(crate) fn port(&self, index: usize) -> u16 {
+        self.ports[index].port()
+    }
+
     /// Whether the program has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("the child's state").is_some()

@@ -102,6 +102,8 @@ pub struct Woken<T> {
 
 #[derive(Debug)]
 enum Strategy {
+    /// Nothing is balanced.
+    None,
     RoundRobin([RoundRobin; 2]),
     /// Rebuilt over the group in use; whether it hashes.
     Map(Map, bool),
@@ -141,9 +143,11 @@ impl<T> Balancer<T> {
     pub fn new(specs: &[ServerSpec], settings: Settings) -> Self {
         let is_map = match &settings.config.algorithm {
             Algorithm::StaticRoundRobin => true,
-            Algorithm::RoundRobin | Algorithm::LeastConn | Algorithm::First | Algorithm::Random { .. } => {
-                false
-            }
+            Algorithm::RoundRobin
+            | Algorithm::None
+            | Algorithm::LeastConn
+            | Algorithm::First
+            | Algorithm::Random { .. } => false,
             _ => settings.config.hash.hash_type == HashType::MapBased,
         };
         let divisor =
@@ -153,6 +157,7 @@ impl<T> Balancer<T> {
             server.weight = effective(divisor, server.state);
         }
         let strategy = match &settings.config.algorithm {
+            Algorithm::None => Strategy::None,
             Algorithm::RoundRobin => {
                 Strategy::RoundRobin([RoundRobin::new(&servers, false), RoundRobin::new(&servers, true)])
             }
@@ -189,7 +194,7 @@ impl<T> Balancer<T> {
         let mut wanted = request.wanted;
         loop {
             let Some(index) = wanted.map(|wanted| wanted.server).or_else(|| self.pick(request, load)) else {
-                if self.usable == [0; 2] {
+                if self.usable == [0; 2] || matches!(self.strategy, Strategy::None) {
                     return Decision::NoServer;
                 }
                 let key = self.backlog.push(request.priority, request.now_ms, false, waiter());
@@ -303,7 +308,7 @@ impl<T> Balancer<T> {
             Strategy::Ring(groups) => {
                 groups[group].resize(index, server.ring_key, if usable { weight } else { 0 });
             }
-            Strategy::Map(..) | Strategy::First(_) => {}
+            Strategy::None | Strategy::Map(..) | Strategy::First(_) => {}
         }
         if (was_usable, old_weight) != (usable, weight) {
             self.recount();
@@ -410,6 +415,9 @@ impl<T> Balancer<T> {
     }
 
     fn pick(&mut self, request: &Request, load: Load) -> Option<usize> {
+        if matches!(self.strategy, Strategy::None) {
+            return None;
+        }
         // Those that never queue on a server of their own let nobody overtake the backend's queue.
         if matches!(&self.strategy, Strategy::RoundRobin(_) | Strategy::Map(_, false) | Strategy::First(_)) {
             let waiting = self.backlog.len() as u32;
@@ -448,7 +456,7 @@ impl<T> Balancer<T> {
                 (_, Some(hash)) => groups[group].lookup(&self.servers, hash, bound, request.avoid),
                 (_, None) => groups[group].next(&self.servers, load, request.avoid),
             },
-            Strategy::Map(..) => None,
+            Strategy::None | Strategy::Map(..) => None,
         }
     }
 
@@ -483,7 +491,10 @@ impl<T> Balancer<T> {
         for (index, server) in self.servers.iter_mut().enumerate() {
             let group = usize::from(server.backup);
             server.weight_before = self.weights[group];
-            if server.usable() {
+            if matches!(self.strategy, Strategy::None) {
+                // HAPROXY: nobody looks at their states; they all count, and weigh nothing.
+                self.usable[group] += 1;
+            } else if server.usable() {
                 self.usable[group] += 1;
                 self.weights[group] += server.weight;
                 if server.backup {

@@ -6,6 +6,8 @@ pub enum Algorithm {
     /// Dynamic smooth weighted round robin.
     #[default]
     RoundRobin,
+    /// None at all: only persistence and `use-server` find a server (`dispatch`, `option transparent`).
+    None,
     /// Weighted round robin on a fixed map.
     StaticRoundRobin,
     /// Fewest connections.

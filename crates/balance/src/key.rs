@@ -24,6 +24,7 @@ impl Config {
     pub fn hash_of(&self, parts: &Parts<'_>) -> Option<u32> {
         match &self.algorithm {
             Algorithm::RoundRobin
+            | Algorithm::None
             | Algorithm::StaticRoundRobin
             | Algorithm::LeastConn
             | Algorithm::First

@@ -55,6 +55,10 @@ impl SectionKind {
 /// `global`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct GlobalDecl {
+    /// Whether any line may ask for `bc_src`, `bc_dst` or their ports.
+    pub(crate) reads_server_addresses: bool,
+    /// Whether any line may ask for the destination of client connections.
+    pub(crate) reads_destinations: bool,
     pub(crate) daemon: Setting<bool>,
     pub(crate) master_worker: Setting<bool>,
     pub(crate) no_exit_on_failure: Setting<bool>,
@@ -181,12 +185,16 @@ pub(crate) struct ProxyDecl {
     /// In order: a later line wins.
     pub(crate) errors: Vec<ErrorDecl>,
     pub(crate) balance: Setting<balance::Config>,
+    /// Whether a `balance` line was written.
+    pub(crate) balanced: bool,
     pub(crate) cookie: Setting<Option<Cookie>>,
     pub(crate) dynamic_cookie: bool,
     pub(crate) dynamic_cookie_key: Setting<Option<String>>,
     pub(crate) check: CheckDecl,
     pub(crate) binds: Vec<BindDecl>,
     pub(crate) servers: Vec<ServerDecl>,
+    /// `dispatch`, as a server without name.
+    pub(crate) dispatch: Option<Box<ServerDecl>>,
     pub(crate) default_server: ServerDecl,
     pub(crate) stats: Setting<Option<StatsDecl>>,
     pub(crate) reuse: Setting<Reuse>,
@@ -240,12 +248,14 @@ impl ProxyDecl {
             default_backend: Setting::builtin(None),
             errors: Vec::new(),
             balance: Setting::builtin(balance::Config::default()),
+            balanced: false,
             cookie: Setting::builtin(None),
             dynamic_cookie: false,
             dynamic_cookie_key: Setting::builtin(None),
             check: CheckDecl::default(),
             binds: Vec::new(),
             servers: Vec::new(),
+            dispatch: None,
             default_server: ServerDecl::new("default-server", at),
             stats: Setting::builtin(None),
             reuse: Setting::builtin(Reuse::Safe),
@@ -320,6 +330,7 @@ pub(crate) struct OptionsDecl {
     pub(crate) logasap: Setting<bool>,
     pub(crate) http_buffer_request: Setting<bool>,
     pub(crate) http_ignore_probes: Setting<bool>,
+    pub(crate) idle_close_on_response: Setting<bool>,
     pub(crate) http_no_delay: Setting<bool>,
     pub(crate) http_pretend_keepalive: Setting<bool>,
     pub(crate) abortonclose: Setting<bool>,
@@ -327,6 +338,7 @@ pub(crate) struct OptionsDecl {
     pub(crate) accept_invalid_http_request: Setting<bool>,
     pub(crate) accept_invalid_http_response: Setting<bool>,
     pub(crate) persist: Setting<bool>,
+    pub(crate) transparent: Setting<bool>,
     pub(crate) prefer_last_server: Setting<bool>,
     pub(crate) clitcpka: Setting<bool>,
     pub(crate) srvtcpka: Setting<bool>,

@@ -17,10 +17,13 @@ pub mod registry;
 mod resolve;
 pub mod runtime;
 mod section;
+mod servers;
 mod setting;
+mod shown;
 pub mod source;
 mod stats_access;
 pub mod threads;
 
 pub use load::{Features, Host, Inputs, Loaded, eval_condition, load, show_lines};
 pub use registry::dump_configuration_keywords;
+pub use shown::Show;

@@ -110,8 +110,8 @@ pub fn load(inputs: Inputs<'_>) -> Loaded {
 /// What `-dC` shows: every line as its words, quotes resolved and variables expanded, nothing obeyed. The diagnostics are about lines
 /// that cannot be cut; `Loaded::config` is always none.
 #[must_use]
-pub fn show_lines(inputs: Inputs<'_>) -> (Loaded, String) {
-    crate::reader::show(inputs)
+pub fn show_lines(inputs: Inputs<'_>, how: crate::shown::Show) -> (Loaded, String) {
+    crate::reader::show(inputs, how)
 }
 
 /// Evaluates the expression of `-cc` (`.if`'s language, configuration manual, section 2.4).

@@ -9,11 +9,16 @@ use crate::directives::{Blocks, Directive};
 use crate::load::{Features, Inputs, Loaded};
 use crate::section;
 use crate::setting::SectionNumber;
+use crate::shown::{Show, Shown};
 use config_text::haproxy_words::{MAX_WORDS, SplitErrorKind, Variables, caret, split_words};
 use config_text::{Diagnostics, FileId, Place, Severity, SourceMap, Span, Word};
 use sample::ParseCx;
 use std::cell::RefCell;
 use std::sync::Arc;
+
+/// What stands in the words of whoever wants to know where a client connection was to go.
+const DESTINATION_READERS: &[&[u8]] =
+    &[b"dst", b"%fi", b"%fp", b"send-proxy", b"originalto", b"forwarded", b"transparent"];
 
 /// After so many fatal errors reading stops.
 const MAX_FATAL: usize = 50;
@@ -39,11 +44,11 @@ pub(crate) fn read(inputs: Inputs<'_>) -> Loaded {
 }
 
 /// Only cuts the lines into words and shows them.
-pub(crate) fn show(inputs: Inputs<'_>) -> (Loaded, String) {
-    read_or_show(inputs, Some(String::new()))
+pub(crate) fn show(inputs: Inputs<'_>, how: Show) -> (Loaded, String) {
+    read_or_show(inputs, Some(Shown::new(how)))
 }
 
-fn read_or_show(inputs: Inputs<'_>, shown: Option<String>) -> (Loaded, String) {
+fn read_or_show(inputs: Inputs<'_>, shown: Option<Shown>) -> (Loaded, String) {
     let mut sources = SourceMap::default();
     for (name, text) in inputs.files {
         sources.add(name, text);
@@ -160,7 +165,7 @@ struct Reader<'a> {
     /// See [`Effect::Broken`].
     broken: bool,
     /// `-dC`: what the lines were cut into; none when they are obeyed.
-    shown: Option<String>,
+    shown: Option<Shown>,
 }
 
 /// Variables of one line: the environment and the pseudo-variables.
@@ -187,7 +192,7 @@ impl<'a> Reader<'a> {
         let global = &self.declarations.global;
         let (zero_warning, quiet) = (*global.zero_warning, *global.quiet);
         let diagnostics = std::mem::take(&mut self.cx.diagnostics);
-        let shown = self.shown.take().unwrap_or_default();
+        let shown = self.shown.take().map_or_else(String::new, |shown| shown.text);
         (Loaded { sources, diagnostics, config: None, zero_warning, quiet }, shown)
     }
 
@@ -268,10 +273,18 @@ impl<'a> Reader<'a> {
         };
         debug_assert!(words.len() <= MAX_WORDS);
         if let Some(shown) = &mut self.shown {
-            show_line(&words, shown);
+            shown.line(number, &words, self.cx.outside);
             return;
         }
         let Some(first) = words.first() else { return };
+        // To know them takes a system call for each connection: only whoever may ask pays for it.
+        let mention = |names: &[&[u8]]| {
+            words
+                .iter()
+                .any(|word| names.iter().any(|name| word.text.windows(name.len()).any(|w| w == *name)))
+        };
+        self.declarations.global.reads_server_addresses |= mention(&[b"bc_src", b"bc_dst"]);
+        self.declarations.global.reads_destinations |= mention(DESTINATION_READERS);
         let keyword = first.lossy();
         if let Some(directive) = Directive::named(&keyword) {
             return self.directive(directive, &words, span, blocks);
@@ -489,22 +502,6 @@ impl<'a> Reader<'a> {
             self.declarations.proxies.push(declared);
         }
     }
-}
-
-/// One line of `-dC`: its words after a tab, section headers without one.
-fn show_line(words: &[Word], shown: &mut String) {
-    let mut words: Vec<String> = words.iter().map(Word::lossy).collect();
-    while words.last().is_some_and(String::is_empty) {
-        words.pop();
-    }
-    if words.first().and_then(|first| section::Opening::named(first)).is_none() {
-        shown.push('\t');
-    }
-    for word in words {
-        shown.push_str(&word);
-        shown.push(' ');
-    }
-    shown.push('\n');
 }
 
 /// Keywords that take `no` and `default` in front.

@@ -201,6 +201,7 @@ pub(crate) const PROXY: &[&[Row<ProxyDecl>]] = &[
     crate::section::added_fields::KEYWORDS,
     crate::section::logs::KEYWORDS,
     crate::section::balance::KEYWORDS,
+    crate::section::direct::KEYWORDS,
     crate::section::persistence::KEYWORDS,
     crate::section::errors::KEYWORDS,
     crate::section::stats::KEYWORDS,

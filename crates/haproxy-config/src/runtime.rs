@@ -8,17 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::fields::{Forwarded, ForwardedPart, ProxyV2, RestrictNames};
-use balance::HashKey;
-use health::{CheckKind, Timing};
+use health::CheckKind;
 use log_format::LogFormat;
 use rules::{ErrorPage, RuleSet};
 use sample::Condition;
 use units::Address;
 
+pub use crate::servers::{DirectRoute, Reuse, Server, ServerCheck, ServerNamespace};
 pub use crate::stats_access::{Level, SeverityOutput};
 
 use crate::keep_alive::KeepAlive;
-use crate::source::SourceOptions;
 use crate::threads::ThreadSet;
 
 /// Index of a proxy in [`RuntimeConfig::proxies`].
@@ -147,6 +146,10 @@ pub struct Global {
     pub log_uri_len: usize,
     /// `tune.http.cookielen`: longest captured cookie, a terminator counted.
     pub cookie_len: usize,
+    /// Whether expressions may ask for the addresses of server connections (`bc_src`, `bc_dst`).
+    pub reads_server_addresses: bool,
+    /// Whether somebody may ask for the destination of client connections, which the system may have redirected.
+    pub reads_destinations: bool,
     /// `quiet`, `zero-warning` and the like are handled by the binary before this exists.
     pub config_files: Vec<String>,
 }
@@ -264,6 +267,8 @@ pub struct Proxy {
     pub check: ProxyCheck,
     /// `server` lines in order.
     pub servers: Vec<Arc<Server>>,
+    /// `dispatch`, else `option transparent`; none with `balance` and without either.
+    pub direct: Option<DirectRoute>,
     /// `stats` lines; none when the page is off.
     pub stats: Option<StatsPage>,
     /// `http-reuse`
@@ -446,6 +451,8 @@ pub struct Options {
     pub http_buffer_request: bool,
     /// `option http-ignore-probes`
     pub http_ignore_probes: bool,
+    /// `option idle-close-on-response`
+    pub idle_close_on_response: bool,
     /// `option http-no-delay`
     pub http_no_delay: bool,
     /// `option http-pretend-keepalive`
@@ -662,88 +669,6 @@ pub struct ProxyCheck {
     pub send_state: bool,
 }
 
-/// One `server` line.
-#[derive(Clone, Debug)]
-pub struct Server {
-    /// Its place in [`Proxy::servers`].
-    pub index: ServerIndex,
-    /// `id`, or its position counted from 1.
-    pub id: u32,
-    /// Whether `id` was written.
-    pub id_forced: bool,
-    /// Name.
-    pub name: Arc<str>,
-    /// File and line.
-    pub declared_at: (String, u32),
-    /// Where to connect; port 0 means the client's destination port.
-    pub address: Address,
-    /// Host name, when one was written.
-    pub fqdn: Option<String>,
-    /// `+N` or `-N` port offset from the client's destination port.
-    pub port_offset: Option<i32>,
-    /// `weight`, 0 to 256.
-    pub weight: u32,
-    /// `backup`
-    pub backup: bool,
-    /// `disabled`
-    pub disabled: bool,
-    /// `maxconn`; 0 is none.
-    pub maxconn: u32,
-    /// `minconn`
-    pub minconn: u32,
-    /// `maxqueue`; 0 is none.
-    pub maxqueue: u32,
-    /// `cookie`
-    pub cookie: Option<Vec<u8>>,
-    /// `slowstart`; zero is off.
-    pub slowstart: Duration,
-    /// `check`: none means not checked.
-    pub check: Option<ServerCheck>,
-    /// `track proxy/server`
-    pub track: Option<(ProxyIndex, ServerIndex)>,
-    /// `hash-key`
-    pub hash_key: HashKey,
-    /// `send-proxy` (1) or `send-proxy-v2` (2); 0 is none.
-    pub send_proxy: u8,
-    /// What a header of version 2 says beyond the addresses.
-    pub proxy_v2: ProxyV2,
-    /// `source address[:port]`
-    pub source: Option<std::net::SocketAddr>,
-    /// What else `source` says.
-    pub source_options: SourceOptions,
-    /// `namespace`
-    pub namespace: Option<ServerNamespace>,
-    /// `tcp-ut`, ms.
-    pub user_timeout: Option<u32>,
-    /// `tfo`
-    pub fast_open: bool,
-    /// `on-marked-down shutdown-sessions`
-    pub shutdown_on_down: bool,
-    /// `on-marked-up shutdown-backup-sessions`
-    pub shutdown_backup_on_up: bool,
-    /// `pool-max-conn`: -1 is unlimited.
-    pub pool_max_conn: i64,
-    /// `pool-low-conn`: idle connections that other threads leave to the one that has them.
-    pub pool_low_conn: u32,
-    /// `pool-purge-delay`
-    pub pool_purge_delay: Duration,
-    /// `redir`
-    pub redir: Option<String>,
-}
-
-/// `check` of a server.
-#[derive(Clone, Debug, Default)]
-pub struct ServerCheck {
-    /// Intervals and counts.
-    pub timing: Timing,
-    /// `port`: none means the server's.
-    pub port: Option<u16>,
-    /// `addr`: none means the server's.
-    pub address: Option<std::net::IpAddr>,
-    /// `check-send-proxy`
-    pub send_proxy: bool,
-}
-
 /// `stats` lines of a proxy.
 #[derive(Clone, Debug)]
 pub struct StatsPage {
@@ -771,27 +696,4 @@ pub struct StatsPage {
     pub admin: Vec<Condition>,
     /// `stats http-request` rules.
     pub http_request: RuleSet,
-}
-
-/// `http-reuse`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Reuse {
-    /// Never.
-    Never,
-    /// After a first request.
-    #[default]
-    Safe,
-    /// Connections that proved themselves.
-    Aggressive,
-    /// Always.
-    Always,
-}
-
-/// `namespace` of a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServerNamespace {
-    /// `*`: the one that the client connection belongs to.
-    OfClient,
-    /// One by name.
-    Named(String),
 }

@@ -45,10 +45,44 @@ impl Environment for Env {
     }
 
     fn usable_servers(&self, backend: &str) -> Option<u32> {
-        self.process.world.backend_named(backend).map(|b| {
-            let (active, backup) = b.usable();
-            active + backup
+        self.process.world.backend_named(backend).map(|b| match b.usable() {
+            (0, backups) if b.config.options.allbackups => backups,
+            (0, backups) => backups.min(1),
+            (active, _) => active,
         })
+    }
+
+    fn connection_slots(&self, backend: &str) -> Option<i64> {
+        let backend = self.process.world.backend_named(backend)?;
+        let mut slots = 0;
+        for server in backend.servers.iter().filter(|server| server.is_usable()) {
+            let (maxconn, maxqueue) = (server.maxconn(), server.config.maxqueue);
+            if maxconn == 0 || maxqueue == 0 {
+                return Some(-1);
+            }
+            let used = server.streams.current() + server.queue.current();
+            let used = i64::try_from(used).unwrap_or(i64::MAX);
+            slots += i64::from(maxconn) + i64::from(maxqueue) - used;
+        }
+        Some(slots.max(0))
+    }
+
+    fn free_connections(&self, backend: &str) -> Option<i64> {
+        let backend = self.process.world.backend_named(backend)?;
+        let in_use =
+            |backup| backend.servers.iter().filter(move |s| s.config.backup == backup && s.is_usable());
+        let active = backend.usable().0 > 0;
+        let most = if active || backend.config.options.allbackups { usize::MAX } else { 1 };
+        let mut free = 0;
+        for server in in_use(!active).take(most) {
+            let maxconn = server.maxconn();
+            if maxconn == 0 {
+                return Some(-1);
+            }
+            let used = i64::try_from(server.streams.current()).unwrap_or(i64::MAX);
+            free += (i64::from(maxconn) - used).max(0);
+        }
+        Some(free)
     }
 
     fn server_is_up(&self, backend: &str, server: &str) -> Option<bool> {

@@ -37,7 +37,8 @@ pub(crate) fn start(thread: &Rc<Thread>, bound: BoundListener, queue: Option<Arc
     if let Some(queue) = &front.queue {
         thread.register_front(queue.id, &front);
     }
-    let socket = match Socket::new(bound, front.proxy.options.clitcpka) {
+    let asks_redirection = thread.world.config.global.reads_destinations;
+    let socket = match Socket::new(bound, front.proxy.options.clitcpka, asks_redirection) {
         Ok(socket) => socket,
         Err(error) => {
             sys::messages::alert(format!(
@@ -52,16 +53,39 @@ pub(crate) fn start(thread: &Rc<Thread>, bound: BoundListener, queue: Option<Arc
     tokio::task::spawn_local(accept(front, socket, gate));
 }
 
+/// How a listener finds out where a connection was to go.
+#[derive(Clone, Copy)]
+struct Destination {
+    /// The address that the socket is bound to, when it is one: then it takes no system call.
+    local: Option<SocketAddr>,
+    /// Whether the system may have redirected connections to us and somebody wants to know from where.
+    asks_redirection: bool,
+}
+
+impl Destination {
+    fn of(self, io: &TcpStream, src: Option<SocketAddr>) -> Option<SocketAddr> {
+        let redirected = if self.asks_redirection {
+            let socket = socket2::SockRef::from(io);
+            let v6 = src.is_some_and(|src| src.is_ipv6());
+            let original = if v6 { socket.original_dst_v6() } else { socket.original_dst_v4() };
+            original.ok().and_then(|address| address.as_socket())
+        } else {
+            None
+        };
+        redirected.or(self.local).or_else(|| io.local_addr().ok())
+    }
+}
+
 enum Socket {
-    Tcp(WatchedListener, Option<SocketAddr>),
+    Tcp(WatchedListener, Destination),
     Unix(UnixListener),
     /// Connections come as descriptors.
     Pair(UnixStream),
 }
 
 impl Socket {
-    /// `keep_alive`: accepted connections have it (`option clitcpka`).
-    fn new(bound: BoundListener, keep_alive: Option<KeepAlive>) -> io::Result<Self> {
+    /// `keep_alive`: accepted connections have it (`option clitcpka`). `asks_redirection`: see [`Destination`].
+    fn new(bound: BoundListener, keep_alive: Option<KeepAlive>, asks_redirection: bool) -> io::Result<Self> {
         match bound.transport {
             Kind::Tcp4 | Kind::Tcp6 => {
                 let options = socket2::SockRef::from(&bound.socket);
@@ -72,9 +96,8 @@ impl Socket {
                     socket_options::set_keep_alive(bound.socket.as_fd(), idle, interval, count)?;
                 }
                 let listener = TcpListener::from(bound.socket);
-                // A socket bound to one address needs no system call to know a connection's destination.
                 let local = listener.local_addr().ok().filter(|address| !address.ip().is_unspecified());
-                Ok(Self::Tcp(WatchedListener::new(listener)?, local))
+                Ok(Self::Tcp(WatchedListener::new(listener)?, Destination { local, asks_redirection }))
             }
             Kind::Unix => {
                 Ok(Self::Unix(UnixListener::from_std(std::os::unix::net::UnixListener::from(bound.socket))?))
@@ -86,7 +109,9 @@ impl Socket {
     /// The same socket with a fresh registration at the runtime.
     fn registered_again(self) -> io::Result<Self> {
         Ok(match self {
-            Self::Tcp(listener, local) => Self::Tcp(WatchedListener::new(listener.into_inner())?, local),
+            Self::Tcp(listener, destination) => {
+                Self::Tcp(WatchedListener::new(listener.into_inner())?, destination)
+            }
             Self::Unix(listener) => Self::Unix(UnixListener::from_std(listener.into_std()?)?),
             Self::Pair(pair) => Self::Pair(UnixStream::from_std(pair.into_std()?)?),
         })
@@ -94,8 +119,8 @@ impl Socket {
 
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Accepted>> {
         match self {
-            Self::Tcp(listener, local) => listener.poll_accept(cx).map_ok(|(io, src)| {
-                let dst = local.or_else(|| io.local_addr().ok());
+            Self::Tcp(listener, destination) => listener.poll_accept(cx).map_ok(|(io, src)| {
+                let dst = destination.of(&io, src);
                 Accepted { io: Transport::Tcp(crate::socket::Socket::accepted(io)), src, dst }
             }),
             Self::Unix(listener) => listener.poll_accept(cx).map_ok(|(io, _)| Accepted {
@@ -176,14 +201,25 @@ async fn accept(front: Rc<Front>, mut socket: Socket, gate: Rc<Gate>) {
                 break;
             }
             // The first of a batch waits; the others only take what is there.
+            let mut waited = false;
             let next = poll_fn(|cx| {
                 // A closed gate is seen before the socket is touched: what was accepted now would be dropped.
                 if gate.poll(cx) != GateState::Open {
                     return Poll::Ready(None);
                 }
+                if waited {
+                    crate::clock::refresh();
+                    // Other threads have accepted meanwhile.
+                    if !has_room(&front) {
+                        return Poll::Ready(None);
+                    }
+                }
                 match socket.poll_accept(cx) {
                     Poll::Pending if turn > 0 => Poll::Ready(None),
-                    Poll::Pending => Poll::Pending,
+                    Poll::Pending => {
+                        waited = true;
+                        Poll::Pending
+                    }
                     Poll::Ready(accepted) => Poll::Ready(Some(accepted)),
                 }
             })
@@ -234,10 +270,15 @@ fn has_room(front: &Front) -> bool {
 fn below_rates(front: &Front) -> bool {
     let global = &front.thread.world.config.global;
     let process = &front.thread.process;
-    let below = |rate: &Rate, limit: u32| limit == 0 || rate.remaining(crate::clock::now_ms(), limit) > 0;
-    below(&process.connection_rate, global.maxconnrate)
-        && below(&process.session_rate, global.maxsessrate)
-        && front.state().is_none_or(|state| below(&state.session_rate, front.proxy.rate_limit_sessions))
+    let below = |rate: &Rate, limit: u32, more: u64| {
+        limit == 0 || rate.remaining(crate::clock::now_ms(), limit) > more
+    };
+    let admitting = process.admitting.load(Relaxed);
+    below(&process.connection_rate, global.maxconnrate, 0)
+        && below(&process.session_rate, global.maxsessrate, admitting)
+        && front
+            .state()
+            .is_none_or(|state| below(&state.session_rate, front.proxy.rate_limit_sessions, admitting))
 }
 
 /// Waits until a connection of the process ends, at most a little while: limits can also be raised, rates sink by themselves.
@@ -264,6 +305,7 @@ pub(crate) fn enter(front: &Front) {
     let thread = &front.thread;
     thread.process.enter_connection();
     thread.process.connection_rate.hit(now);
+    thread.process.admitting.fetch_add(1, Relaxed);
     front.count(Stat::Connections, 1);
     if let Some(state) = front.state() {
         state.sessions.enter();

@@ -27,6 +27,8 @@ pub struct Process {
     pub maxconn_reached: AtomicU64,
     /// Connections a second, of all frontends.
     pub connection_rate: crate::state::Rate,
+    /// Accepted connections that no rule has looked at yet: limits of sessions count them.
+    pub(crate) admitting: AtomicU64,
     /// Sessions a second, of all frontends.
     pub session_rate: crate::state::Rate,
     /// By thread.
@@ -69,6 +71,7 @@ impl Process {
             cumulated_connections: AtomicU64::new(0),
             maxconn_reached: AtomicU64::new(0),
             connection_rate: crate::state::Rate::default(),
+            admitting: AtomicU64::new(0),
             session_rate: crate::state::Rate::default(),
             maxpipes,
             pipes: PipeCounts::default(),

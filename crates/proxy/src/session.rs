@@ -120,15 +120,30 @@ async fn run(mut session: Box<Session>) {
     let mut expected = match session.admit_connection() {
         Admission::Pass => Expected::default(),
         Admission::PassWithHeader(expected) => expected,
-        Admission::Reject => return,
-        Admission::Vanish => return Box::pin(session.vanish()).await,
+        Admission::Reject => {
+            session.was_admitted();
+            return;
+        }
+        Admission::Vanish => {
+            session.was_admitted();
+            return Box::pin(session.vanish()).await;
+        }
     };
     expected.proxy |= session.front.accept_proxy;
     expected.netscaler |= session.front.netscaler_cip.is_some();
-    if expected != Expected::default() && !Box::pin(accept_proxy::receive(&mut session, expected)).await {
-        return;
+    let has_header = expected != Expected::default();
+    if has_header {
+        // Its header may take its time: the limit is for those that come after it, too.
+        session.was_admitted();
+        if !Box::pin(accept_proxy::receive(&mut session, expected)).await {
+            return;
+        }
     }
-    match session.admit_session() {
+    let admission = session.admit_session();
+    if !has_header {
+        session.was_admitted();
+    }
+    match admission {
         Admission::Pass | Admission::PassWithHeader(_) => {}
         Admission::Reject => return,
         Admission::Vanish => return Box::pin(session.vanish()).await,
@@ -173,6 +188,11 @@ impl Session {
             Admission::Vanish => front.count(Stat::DeniedRequests, 1),
         }
         admission
+    }
+
+    /// A rule has looked at it, or is to wait for a header first. To be called once.
+    fn was_admitted(&self) {
+        self.front.thread.process.admitting.fetch_sub(1, Relaxed);
     }
 
     /// `tcp-request session` rules.
@@ -231,14 +251,15 @@ impl Session {
         // A client that was answered a moment ago may have sent its next request already: a close at this moment would lose it. It has
         // that long to arrive, and is answered with `connection: close`.
         let last_call = || deadline.min(crate::clock::now_ms() + LAST_CALL_MS);
-        self.alarm.set(if !first && self.front.thread.stopping() { last_call() } else { deadline });
+        let stays = first || self.front.proxy.options.idle_close_on_response;
+        self.alarm.set(if !stays && self.front.thread.stopping() { last_call() } else { deadline });
         poll_fn(|cx| {
             if self.io.poll_readable(cx).is_ready() {
                 return Poll::Ready(true);
             }
             loop {
                 match self.alarm.poll(cx) {
-                    Poll::Ready(Ring::Kill(Kill::SoftStop)) if first => {}
+                    Poll::Ready(Ring::Kill(Kill::SoftStop)) if stays => {}
                     Poll::Ready(Ring::Kill(Kill::SoftStop)) => self.alarm.set(last_call()),
                     Poll::Ready(Ring::Deadline) => return Poll::Ready(first),
                     Poll::Ready(Ring::Kill(_)) => return Poll::Ready(false),

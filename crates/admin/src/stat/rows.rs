@@ -268,8 +268,8 @@ fn backend_row(state: &BackendState, fullconn: u32, filter: &Filter, at: Moment)
     row.u64(c::DREQ, total(Stat::DeniedRequests));
     exchanges(&mut row, counters);
     let (active, backup) = state.usable();
-    // A backend without servers is up: it serves the stats page or redirects.
-    let up = state.servers.is_empty() || active + backup > 0;
+    // A backend without servers is up: it serves the stats page or redirects. HAPROXY: with `dispatch` and servers it is down.
+    let up = state.servers.is_empty() || (active + backup > 0 && proxy.direct.is_none());
     row.text(c::STATUS, if up { "UP" } else { "DOWN" });
     row.u32(c::WEIGHT, state.total_weight());
     row.u32(c::UWEIGHT, state.total_weight());
@@ -344,6 +344,7 @@ fn algorithm(proxy: &Proxy) -> &'static str {
     use balance::Algorithm;
     match &proxy.balance.algorithm {
         Algorithm::RoundRobin => "roundrobin",
+        Algorithm::None => "none",
         Algorithm::StaticRoundRobin => "static-rr",
         Algorithm::LeastConn => "leastconn",
         Algorithm::First => "first",

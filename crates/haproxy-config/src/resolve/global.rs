@@ -175,6 +175,8 @@ pub(super) fn build(
         case_map: Arc::new(std::mem::take(&mut decl.case_map)),
         any_payload: *decl.any_payload,
         never_send_local: *decl.never_send_local,
+        reads_server_addresses: decl.reads_server_addresses,
+        reads_destinations: decl.reads_destinations,
         log_uri_len: positive(*decl.log_uri_len).map_or(LOG_URI_LEN, |n| n as usize),
         cookie_len: positive(*decl.cookie_len).map_or(COOKIE_LEN, |n| n as usize),
         bufsize,

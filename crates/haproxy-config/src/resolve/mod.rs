@@ -13,11 +13,12 @@ mod userlists;
 use crate::cx::Cx;
 use crate::declared::{ProxyDecl, SectionKind};
 use crate::reader::Declarations;
-use crate::runtime::{ProxyIndex, ProxyKind, RuntimeConfig};
+use crate::runtime::{ProxyIndex, ProxyKind, RuntimeConfig, Server};
 use crate::threads::{Groups, Shards};
 use config_text::{Place, Severity, SourceMap, Span};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use units::Address;
 
 /// The state of resolving: what was said, and whether anything was refused.
 pub(crate) struct Resolver<'r, 'a> {
@@ -105,7 +106,8 @@ pub(crate) fn resolve(
         resolver.refuse("Failed to initialize server(s) addr.".to_owned());
         return None;
     }
-    let global = global::build(global, stats_sockets, &mut resolver, program);
+    let mut global = global::build(global, stats_sockets, &mut resolver, program);
+    global.reads_destinations |= built.iter().flat_map(|p| &p.servers).any(|s| follows_client(s));
     for proxy in &mut built {
         if let Some((.., length)) = &mut proxy.captures.cookie {
             *length = (*length).min(global.cookie_len.saturating_sub(1));
@@ -115,6 +117,12 @@ pub(crate) fn resolve(
     }
     let lists = Arc::clone(&resolver.cx.parse.lists);
     Some(RuntimeConfig { global, proxies: built.into_iter().map(Arc::new).collect(), lists })
+}
+
+/// Whether a server is partly where the client wanted to go.
+fn follows_client(server: &Server) -> bool {
+    server.port_offset.is_some()
+        || matches!(server.address, Address::Inet(at) if at.port() == 0 || at.ip().is_unspecified())
 }
 
 /// Numbers for the proxies: those written, and for the others the first free ones in order. A stats socket's own proxy takes one.

@@ -2,12 +2,14 @@
 
 use super::names::{Index, check_captures, find_backend};
 use super::{Resolver, global, kind, logs, proxy_index, server};
-use crate::declared::{FormatDecl, HttpClosing, HttpErrorsDecl, KeepAliveDecl, ProxyDecl, StatsDecl};
+use crate::declared::{
+    FormatDecl, HttpClosing, HttpErrorsDecl, KeepAliveDecl, ProxyDecl, ServerDecl, StatsDecl,
+};
 use crate::keep_alive::KeepAlive;
 use crate::reader::Declared;
 use crate::runtime::{
-    BackendTarget, Captures, Cookie, LogTarget, Mode, Options, Proxy, ProxyCheck, ProxyIndex, RestrictNames,
-    StatsPage, TcpRules, Timeouts, UseBackend,
+    BackendTarget, Captures, Cookie, DirectRoute, LogTarget, Mode, Options, Proxy, ProxyCheck, ProxyIndex,
+    RestrictNames, StatsPage, TcpRules, Timeouts, UseBackend,
 };
 use crate::section::check::http_steps;
 use balance::Algorithm;
@@ -41,17 +43,23 @@ pub(super) fn build(
         declared.proxy.default_backend.take();
     }
     let mut cookie = (*declared.proxy.cookie).clone();
+    let mut balance = (*declared.proxy.balance).clone();
+    let check = checks(&declared.proxy, running, resolver);
     if running {
-        cookie = check_mode(&declared.proxy, cookie, resolver);
+        cookie = check_cookie(&declared.proxy, cookie, resolver);
+        check_balance(&declared.proxy, &mut balance.algorithm, resolver);
+        warn_no_bind(&declared.proxy, resolver);
+        check_direct(&declared.proxy, resolver);
+        warn_check_rules(&declared.proxy, resolver);
+    }
+    let direct = direct(&declared.proxy);
+    if direct.is_some() {
+        balance.algorithm = Algorithm::None;
     }
     let default_backend = default_backend(&declared.proxy, itself, index, resolver);
     let early = buffer_readers(declared, resolver.sources);
     let use_backend = use_backend(declared, index, resolver);
-    let mut balance = (*declared.proxy.balance).clone();
-    let check = checks(&declared.proxy, running, resolver);
     if running {
-        check_balance(&declared.proxy, &mut balance.algorithm, resolver);
-        warn_check_rules(&declared.proxy, resolver);
         warn_buffer_readers(&declared.proxy, early, resolver);
         let rules = &declared.proxy.rules;
         let late = rule_places(&[&rules.http_response, &rules.http_after_response]);
@@ -139,6 +147,7 @@ pub(super) fn build(
         cookie: cookie.filter(|_| proxy.kind.has_backend()),
         check,
         servers,
+        direct,
         stats,
         reuse: *proxy.reuse,
         unique_id_format,
@@ -152,8 +161,12 @@ fn unsigned(written: Option<i64>) -> u32 {
     written.and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
 }
 
-/// Cookies need HTTP; frontends need listeners.
-fn check_mode(proxy: &ProxyDecl, cookie: Option<Cookie>, resolver: &mut Resolver<'_, '_>) -> Option<Cookie> {
+/// Cookies need HTTP.
+fn check_cookie(
+    proxy: &ProxyDecl,
+    cookie: Option<Cookie>,
+    resolver: &mut Resolver<'_, '_>,
+) -> Option<Cookie> {
     let mut cookie = cookie;
     if *proxy.mode != Mode::Http && cookie.is_some() && (proxy.kind.has_backend() || proxy.cookie.is_set()) {
         let own = proxy.cookie.origin(proxy.section) == crate::setting::Origin::Explicit;
@@ -162,13 +175,43 @@ fn check_mode(proxy: &ProxyDecl, cookie: Option<Cookie>, resolver: &mut Resolver
         }
         cookie = None;
     }
+    cookie
+}
+
+fn warn_no_bind(proxy: &ProxyDecl, resolver: &mut Resolver<'_, '_>) {
     if proxy.kind.has_frontend() && proxy.binds.is_empty() {
         resolver.warn(format!(
             "{} has no 'bind' directive. Please declare it as a backend if this was intended.",
             proxy.title()
         ));
     }
-    cookie
+}
+
+/// `dispatch` and `option transparent` are for backends that do not balance.
+fn check_direct(proxy: &ProxyDecl, resolver: &mut Resolver<'_, '_>) {
+    if !proxy.kind.has_backend() || !proxy.balanced {
+        return;
+    }
+    let title = proxy.title();
+    if *proxy.options.transparent {
+        resolver.refuse(format!("{title} cannot use both transparent and balance mode."));
+    } else if proxy.dispatch.is_some() {
+        resolver.warn(format!("dispatch address of {title} will be ignored in balance mode."));
+    }
+}
+
+fn direct(proxy: &ProxyDecl) -> Option<DirectRoute> {
+    if !proxy.kind.has_backend() || proxy.balanced {
+        return None;
+    }
+    let target = |decl: &ServerDecl| Arc::new(server::server(proxy, decl, 0, 0));
+    match &proxy.dispatch {
+        Some(decl) => Some(DirectRoute::Dispatch(target(decl))),
+        None if *proxy.options.transparent => {
+            Some(DirectRoute::Transparent(target(&ServerDecl::new("", proxy.at))))
+        }
+        None => None,
+    }
 }
 
 fn default_backend(
@@ -341,6 +384,7 @@ fn warn_ignored_options(proxy: &ProxyDecl, resolver: &mut Resolver<'_, '_>) {
     for (set, relevant, name) in [
         (*o.http_buffer_request, true, "http-buffer-request"),
         (*o.http_ignore_probes, front, "http-ignore-probes"),
+        (*o.idle_close_on_response, front, "idle-close-on-response"),
         (*o.prefer_last_server, back, "prefer-last-server"),
         (*o.accept_invalid_http_request, front, "accept-invalid-http-request"),
         (*o.accept_invalid_http_response, back, "accept-invalid-http-response"),
@@ -417,6 +461,7 @@ fn options(proxy: &ProxyDecl) -> Options {
         httpclose: *o.closing == HttpClosing::Close,
         http_buffer_request: *o.http_buffer_request,
         http_ignore_probes: *o.http_ignore_probes,
+        idle_close_on_response: *o.idle_close_on_response,
         http_no_delay: *o.http_no_delay,
         http_pretend_keepalive: *o.http_pretend_keepalive,
         abortonclose: *o.abortonclose,

@@ -142,7 +142,8 @@ fn warn_header_source(proxy: &ProxyDecl, resolver: &mut Resolver<'_, '_>) {
     }
 }
 
-fn server(proxy: &ProxyDecl, decl: &ServerDecl, number: usize, id: u32) -> Server {
+/// A server as it runs, but for its host name and what it tracks.
+pub(super) fn server(proxy: &ProxyDecl, decl: &ServerDecl, number: usize, id: u32) -> Server {
     let (address, fqdn, port_offset) = match &decl.endpoint {
         Some(Endpoint::Inet { host, ports, .. }) => {
             let (port, offset) = match ports {

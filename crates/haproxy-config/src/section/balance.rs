@@ -14,6 +14,7 @@ fn balance(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     let mut config = (*proxy.balance).clone();
     config.algorithm = algorithm;
     proxy.balance.set(config, line.span, cx.section);
+    proxy.balanced = true;
     Ok(())
 }
 

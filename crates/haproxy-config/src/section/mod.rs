@@ -5,6 +5,7 @@ pub(crate) mod balance;
 pub(crate) mod bind;
 pub(crate) mod captures;
 pub(crate) mod check;
+pub(crate) mod direct;
 pub(crate) mod environment;
 pub(crate) mod errors;
 pub(crate) mod global;
@@ -232,7 +233,7 @@ fn incapable(
         ("declare", _) => {
             return Err(Refusal::fatal("'declare' only available in frontend or listen section"));
         }
-        ("hash-balance-factor", _) => return Ok(()),
+        ("hash-balance-factor" | "transparent", _) => return Ok(()),
         _ => format!("'{family}' ignored {because}."),
     };
     cx.warn(line.span, text);

@@ -250,6 +250,13 @@ pub(crate) const KEYWORDS: &[Row<ProxyDecl>] = &[
         "Closes connections of both sides after a response.",
     ),
     flag!(
+        "option idle-close-on-response",
+        FRONT,
+        Since(2, 4),
+        idle_close_on_response,
+        "Lets idle connections bring one more request at a soft stop."
+    ),
+    flag!(
         "option independent-streams",
         ALL,
         Since(1, 4),

@@ -111,6 +111,8 @@ pub enum Assign {
     },
     /// The wanted server's queue has reached `maxqueue`: 503, `SQ`.
     Full(Arc<ServerState>),
+    /// It goes where `dispatch` or `option transparent` says.
+    Direct,
     /// No server is usable: 503, `SC`.
     NoServer,
 }
@@ -182,6 +184,10 @@ impl BackendState {
             (Decision::Full { server }, _) => {
                 self.servers.get(server).map_or(Assign::NoServer, |server| Assign::Full(Arc::clone(server)))
             }
+            (Decision::NoServer, _) if self.config.direct.is_some() => {
+                self.last_session_ms.store(input.now_ms, Relaxed);
+                Assign::Direct
+            }
             (Decision::Queued { .. } | Decision::NoServer, _) => Assign::NoServer,
         }
     }
@@ -223,6 +229,7 @@ impl BackendState {
         !matches!(
             self.config.balance.algorithm,
             Algorithm::RoundRobin
+                | Algorithm::None
                 | Algorithm::StaticRoundRobin
                 | Algorithm::LeastConn
                 | Algorithm::First

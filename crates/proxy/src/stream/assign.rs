@@ -6,7 +6,7 @@ use super::retry::Failure;
 use super::{Step, Stop, Stream};
 use crate::pool::ServerConnection;
 use crate::state::{
-    Assign, AssignInput, BackendState, Dequeued, Priority, QueueTicket, ServerState, Stat, Wanted,
+    Assign, AssignInput, BackendState, Dequeued, Priority, QueueTicket, ServerRef, ServerState, Stat, Wanted,
 };
 use crate::streams::StreamState;
 use crate::timers::{Kill, Ring, after};
@@ -28,14 +28,14 @@ pub(super) enum Interrupted {
 }
 
 impl Stream<'_> {
-    /// A connection to the server that is assigned. Retries and redispatches as configured.
+    /// A connection to the server that is assigned, or to where requests go without one. Retries and redispatches as configured.
     pub(super) async fn reach_server(&mut self) -> Step<ServerConnection> {
         loop {
             if self.slot.is_none() {
                 self.assign().await?;
             }
             let Some(server) = self.slot.as_ref().map(|slot| Arc::clone(slot.server())) else {
-                return self.no_server();
+                return self.reach_directly().await;
             };
             self.side = ServerSide::Connecting { local: false };
             self.front.thread.streams.update(self.record, |info| info.state = StreamState::Connecting);
@@ -72,16 +72,19 @@ impl Stream<'_> {
                 }
                 Err(failure) => failure,
             };
-            self.retry(&server, failure).await?;
+            self.retry(Some(&server), failure).await?;
         }
     }
 
-    fn connected(&mut self, connection: &ServerConnection) {
+    pub(super) fn connected(&mut self, connection: &ServerConnection) {
         if super::debug::on() {
             self.server_descriptor = connection.io.as_fd().as_raw_fd();
         }
         if self.front.logs_server_source {
             self.log.server_source = connection.io.local_addr();
+        }
+        if self.front.thread.world.config.global.reads_server_addresses {
+            self.view.server_addresses = connection.io.local_addr().zip(connection.address);
         }
         self.log.timers.connect = Some(self.elapsed());
         self.side = ServerSide::WaitingHeaders;
@@ -93,20 +96,9 @@ impl Stream<'_> {
         if !self.http {
             return None;
         }
-        if let Some(own) = self.own.take_if(|own| own.0 == server.at) {
-            let mut connection = own.1;
-            let alive = connection.io.is_silent(&mut Context::from_waker(std::task::Waker::noop()));
-            if alive
-                && connection.address == target.socket_address()
-                && connection.foreign == target.foreign()
-                && connection.marking == target.marking()
-            {
-                connection.reused = true;
-                return Some(connection);
-            }
-        }
-        if target.is_private() {
-            return None;
+        let own = self.own_connection(server.at, target);
+        if own.is_some() || target.is_private() {
+            return own;
         }
         let reuse = self.backend.as_ref().map_or(Reuse::Never, |backend| backend.config.reuse);
         self.front.thread.pool.take(
@@ -115,6 +107,17 @@ impl Stream<'_> {
             reuse,
             self.first && !self.retry_on().forgives_reuse(),
         )
+    }
+
+    /// The connection that this session keeps for itself, when it leads to the same place in the same way.
+    pub(super) fn own_connection(&mut self, at: ServerRef, target: &Target) -> Option<ServerConnection> {
+        let (_, mut connection) = *self.own.take_if(|own| own.0 == at)?;
+        let alive = connection.io.is_silent(&mut Context::from_waker(std::task::Waker::noop()));
+        let fits = connection.address == target.socket_address()
+            && connection.foreign == target.foreign()
+            && connection.marking == target.marking();
+        connection.reused = true;
+        (alive && fits).then_some(connection)
     }
 
     /// An idle connection that another thread keeps, when this one has none.
@@ -134,6 +137,7 @@ impl Stream<'_> {
         Some(thread.pool.take_over(server.at, handover))
     }
 
+    /// Finds a server and a slot on it. Without a slot, the request goes where `dispatch` or `option transparent` says.
     async fn assign(&mut self) -> Step<()> {
         let Some(backend) = self.backend.clone() else { return self.no_server() };
         self.prefer_last(&backend);
@@ -158,12 +162,13 @@ impl Stream<'_> {
                     if balanced && self.wanted.is_some() {
                         self.leave_wanted(&backend);
                     }
-                    self.count_redispatch(slot.server());
+                    self.count_redispatch(Some(slot.server()));
                     self.set_server(slot.server());
                     self.slot = Some(slot);
                     self.log.timers.queue = Some(self.elapsed());
                     return Ok(());
                 }
+                Assign::Direct => return Ok(()),
                 Assign::Queued { ticket, balanced } => {
                     self.tries.balanced = balanced;
                     if self.wait_in_queue(ticket).await? {
@@ -253,7 +258,7 @@ impl Stream<'_> {
         drop(ticket);
         match waited {
             Ok(Dequeued::Server(slot)) => {
-                self.count_redispatch(slot.server());
+                self.count_redispatch(Some(slot.server()));
                 self.set_server(slot.server());
                 self.slot = Some(slot);
                 Ok(true)
@@ -311,7 +316,7 @@ impl Stream<'_> {
         self.backend.as_ref().is_some_and(|backend| backend.config.options.abortonclose)
     }
 
-    async fn connect(&mut self, target: Target) -> Step<Result<ServerConnection, Failure>> {
+    pub(super) async fn connect(&mut self, target: Target) -> Step<Result<ServerConnection, Failure>> {
         let timeout = self.backend.as_ref().and_then(|backend| backend.config.timeouts.connect);
         self.alarm.set(after(self.now_ms(), timeout));
         let mut connecting = pin!(target.connect());

@@ -45,19 +45,22 @@ impl Stream<'_> {
             Address::Inet(address) => Address::Inet(self.destination(address)),
             other => other,
         };
-        let keep_alive = self.backend.as_ref().and_then(|b| b.config.options.srvtcpka);
-        let foreign =
-            server.config.source_options.usesrc.as_ref().and_then(|usesrc| self.foreign_source(usesrc));
+        self.target_at(address, &server.config)
+    }
+
+    /// An address, to be reached as a server's configuration says.
+    pub(super) fn target_at(&self, address: Address, server: &Arc<Server>) -> Target {
+        let foreign = server.source_options.usesrc.as_ref().and_then(|usesrc| self.foreign_source(usesrc));
         Target {
             address,
             foreign,
             marking: self.effects.server_marking,
-            client_namespace: match server.config.namespace {
+            client_namespace: match server.namespace {
                 Some(ServerNamespace::OfClient) => self.client_namespace(),
                 _ => None,
             },
-            server: Arc::clone(&server.config),
-            keep_alive,
+            server: Arc::clone(server),
+            keep_alive: self.backend.as_ref().and_then(|b| b.config.options.srvtcpka),
             speaks: self.http,
         }
     }

@@ -45,10 +45,10 @@ impl Stream<'_> {
         }
     }
 
-    /// Times of streams that reached a server and got a response.
+    /// Times of streams that got through to a server and got a response.
     fn record_times(&self) {
         let timers = &self.log.timers;
-        let (Some(backend), Some(server)) = (&self.backend, &self.server) else { return };
+        let Some(backend) = &self.backend else { return };
         if timers.connect.is_none() || (self.http && timers.data.is_none()) {
             return;
         }
@@ -61,7 +61,9 @@ impl Stream<'_> {
             total: ms(timers.ta()),
         };
         backend.times.record(times);
-        server.times.record(times);
+        if let Some(server) = &self.server {
+            server.times.record(times);
+        }
     }
 
     /// `option logasap`: the line is written now, with what is known.

@@ -604,7 +604,7 @@ impl Stream<'_> {
     }
 
     fn give_back(&mut self, mut connection: ServerConnection, close: bool) {
-        let Some(server) = &self.server else { return };
+        let Some(server) = &self.server else { return self.keep_direct(connection, close) };
         let now = self.now_ms();
         if !close && !self.front.thread.stopping() {
             connection.safe |= !self.first;

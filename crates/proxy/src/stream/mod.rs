@@ -10,6 +10,7 @@ mod connect;
 mod contstats;
 mod cookie;
 pub(crate) mod debug;
+mod direct;
 mod end;
 mod exchange;
 mod fields;

@@ -80,13 +80,12 @@ impl Stream<'_> {
     /// The request is sent again at once: to the same server, or to another if a redispatch is due.
     pub(super) fn repeat(&mut self) {
         self.log.bytes_out = 0;
-        if let Some(server) = self.server.clone() {
-            self.next_try(&server);
-        }
+        let server = self.server.clone();
+        self.next_try(server.as_ref());
     }
 
-    /// After a failure to connect: waits and returns when there is to be another try.
-    pub(super) async fn retry(&mut self, server: &Arc<ServerState>, failure: Failure) -> Step<()> {
+    /// After a failure to connect to a server, or to where requests go without one: waits and returns when there is to be another try.
+    pub(super) async fn retry(&mut self, server: Option<&Arc<ServerState>>, failure: Failure) -> Step<()> {
         let Some(backend) = self.backend.clone() else { return self.no_server() };
         if self.log.retries >= backend.config.retries || !self.retry_on().has(RetryOn::CONNECTION_FAILURE) {
             return self.give_up(&failure);
@@ -102,11 +101,11 @@ impl Stream<'_> {
     }
 
     /// Counts a try, and gives the slot up when it may go elsewhere; whether there is another server for it.
-    fn next_try(&mut self, server: &ServerState) -> bool {
+    fn next_try(&mut self, server: Option<&Arc<ServerState>>) -> bool {
         self.log.retries += 1;
         self.side = ServerSide::Connecting { local: false };
         let active = self.backend.as_ref().map_or(0, |backend| backend.usable().0);
-        if self.may_redispatch(server, active) {
+        if let Some(server) = server.filter(|server| self.may_redispatch(server, active)) {
             self.leave_persistence();
             self.tries.avoid = Some(server.at.server);
             self.free_slot();
@@ -130,10 +129,11 @@ impl Stream<'_> {
         self.tries.left = self.wanted.take().and_then(|wanted| backend.server(wanted.server)).cloned();
     }
 
-    /// Counts what a redispatch came to, once a server is found: it is one only if it led elsewhere.
-    pub(super) fn count_redispatch(&mut self, found: &ServerState) {
+    /// Counts what a redispatch came to, once it is known where to (none is where requests go without a server): it is one only if it
+    /// led elsewhere.
+    pub(super) fn count_redispatch(&mut self, found: Option<&Arc<ServerState>>) {
         let Some(left) = self.tries.left.take() else { return };
-        if left.at == found.at {
+        if found.is_some_and(|found| found.at == left.at) {
             self.count_retry();
             return;
         }
