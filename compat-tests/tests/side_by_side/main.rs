@@ -7,6 +7,7 @@
 mod command_line;
 mod config_check;
 mod handover;
+mod limits;
 mod namespaces;
 mod origin;
 mod probes;

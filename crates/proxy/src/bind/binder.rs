@@ -181,7 +181,12 @@ impl Wanted {
             }
             Address::Fd(number) => {
                 let (socket, transport) = unix::adopt(*number, backlog)?;
-                Ok((listener(socket, transport, 0), None))
+                let late = match transport {
+                    Transport::Tcp4 | Transport::Tcp6 => inet::adopt(socket.as_fd(), &self.bind, backlog),
+                    Transport::Unix | Transport::SockPair => None,
+                };
+                let late = late.map(|what| format!("protocol tcp: {what} [fd@{number}]"));
+                Ok((listener(socket, transport, 0), late))
             }
             Address::SockPair(number) => {
                 let socket = unix::adopt_pair(*number)?;

@@ -48,8 +48,7 @@ pub(super) fn open(
     Ok((socket.into(), warning))
 }
 
-/// Sets what a listening socket hands down to its connections, and listens. The text is a warning about an option that could not be
-/// set.
+/// Listens, with what a listening socket hands down to its connections. The text is a warning about an option that could not be set.
 pub(super) fn listen(
     socket: BorrowedFd<'_>,
     address: &SocketAddr,
@@ -57,6 +56,21 @@ pub(super) fn listen(
     backlog: i32,
 ) -> Result<Option<String>, Failure> {
     let mut refused = Vec::new();
+    set_options(socket, bind, &mut refused);
+    socket_options::listen(socket, backlog).map_err(|e| failure(address, "cannot listen to socket", &e))?;
+    set_fast_open(socket, bind, backlog, &mut refused);
+    Ok((!refused.is_empty()).then(|| text(address, &refused.join(", "))))
+}
+
+/// The same for a socket that listens already. Its address is its maker's business.
+pub(super) fn adopt(socket: BorrowedFd<'_>, bind: &Bind, backlog: i32) -> Option<String> {
+    let mut refused = Vec::new();
+    set_options(socket, bind, &mut refused);
+    set_fast_open(socket, bind, backlog, &mut refused);
+    (!refused.is_empty()).then(|| refused.join(", "))
+}
+
+fn set_options(socket: BorrowedFd<'_>, bind: &Bind, refused: &mut Vec<&'static str>) {
     if let Some(size) = bind.mss
         && socket_options::set_max_segment(socket, size).is_err()
     {
@@ -70,12 +84,13 @@ pub(super) fn listen(
     }
     // HAPROXY: the seconds are 1 whatever the wait; the kernel rounds to its retransmission steps.
     let _ = socket_options::set_defer_accept(socket, i32::from(bind.defer_accept));
-    socket_options::listen(socket, backlog).map_err(|e| failure(address, "cannot listen to socket", &e))?;
+    let _ = socket_options::set_quick_ack(socket, false);
+}
+
+fn set_fast_open(socket: BorrowedFd<'_>, bind: &Bind, backlog: i32, refused: &mut Vec<&'static str>) {
     if bind.fast_open && socket_options::set_fast_open(socket, backlog).is_err() {
         refused.push("cannot enable TCP_FASTOPEN");
     }
-    let _ = socket_options::set_quick_ack(socket, false);
-    Ok((!refused.is_empty()).then(|| text(address, &refused.join(", "))))
 }
 
 fn failure(address: &SocketAddr, what: &str, error: &io::Error) -> Failure {
