@@ -86,7 +86,7 @@ pub fn phase(server_side: ServerSide, cause: Cause) -> Phase {
         ServerSide::WaitingHeaders => Phase::Headers,
         ServerSide::Data => Phase::Data,
         ServerSide::Sending => match cause {
-            Cause::ClientAbort | Cause::ClientTimeout => Phase::Last,
+            Cause::ClientAbort | Cause::ClientTimeout | Cause::Proxy => Phase::Last,
             _ => Phase::Data,
         },
     }
@@ -253,6 +253,7 @@ mod tests {
             (Cause::ServerAbort, ServerSide::WaitingHeaders, b"SH"),
             (Cause::ServerAbort, ServerSide::Data, b"SD"),
             (Cause::ClientTimeout, ServerSide::Sending, b"cL"),
+            (Cause::Proxy, ServerSide::Sending, b"PL"),
             (Cause::ServerTimeout, ServerSide::Sending, b"sD"),
         ];
         for (cause, side, want) in cases {

@@ -35,10 +35,8 @@ impl Stream<'_> {
         let (key, rest) = if cookie.prefix {
             match memchr::memchr(b'~', carried) {
                 Some(mark) => (carried.get(..mark).unwrap_or_default(), carried.get(mark + 1..)),
-                None => {
-                    self.log.termination.cookie_request = CookieRequest::Invalid;
-                    return;
-                }
+                // HAPROXY: one without prefix is a server's name all the same.
+                None => (carried, None),
             }
         } else {
             (self.dated_key(carried), None)
@@ -55,9 +53,13 @@ impl Stream<'_> {
             let edited = splice(&value, item.value, rest);
             self.request.set_value(index, &edited);
         } else if cookie.insert && cookie.indirect {
-            match without(&value, item.whole) {
-                Some(left) => self.request.set_value(index, &left),
-                None => self.request.remove_at(index),
+            // All of that name are between the client and us.
+            while let Some((index, item)) = find(&self.request, b"cookie", &cookie.name) {
+                let value = self.request.fields().nth(index).map(|f| f.value.to_vec()).unwrap_or_default();
+                match without(&value, item.whole) {
+                    Some(left) => self.request.set_value(index, &left),
+                    None => self.request.remove_at(index),
+                }
             }
         }
     }
@@ -127,7 +129,7 @@ impl Stream<'_> {
             let response = match &key {
                 _ if cookie.preserve => CookieResponse::Passive,
                 Some(_) if cookie.insert => CookieResponse::Deleted,
-                _ if cookie.insert && cookie.indirect && valid => CookieResponse::Deleted,
+                _ if cookie.indirect && valid => CookieResponse::Deleted,
                 Some(_) if cookie.rewrite || cookie.prefix => CookieResponse::Rewritten,
                 _ => CookieResponse::Passive,
             };

@@ -68,7 +68,6 @@ impl Stream<'_> {
 
     /// `option logasap`: the line is written now, with what is known.
     pub(super) fn log_early(&mut self) {
-        self.log.as_soon_as_possible = true;
         self.log.server_connections = self.server.as_ref().map_or(0, |server| server.streams.current());
         self.log.timers.close = self.elapsed();
         if !self.unlogged {

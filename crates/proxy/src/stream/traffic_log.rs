@@ -119,6 +119,8 @@ pub(crate) fn embryonic(front: &Front, session: &SessionView, reason: &str) {
 }
 
 fn fill_counts(front: &Front, data: &mut LogData) {
+    // HAPROXY: every line is marked, also one that was written at the end.
+    data.as_soon_as_possible = front.proxy.options.logasap;
     data.active_connections = front.thread.process.connections();
     if let Some(state) = front.state() {
         data.frontend_connections = state.sessions.current();
