@@ -164,10 +164,10 @@ fn frontend_row(proxy: &Proxy, state: &FrontendState, at: Moment) -> Row {
     row.u64(c::CONN_TOT, total(Stat::Connections));
     row.u32(c::CONN_RATE, state.connection_rate.read(at.now_ms));
     row.u32(c::CONN_RATE_MAX, state.connection_rate.max());
-    row.u64(c::INTERCEPTED, total(Stat::Intercepted));
     row.u64(c::DCON, total(Stat::DeniedConnections));
     row.u64(c::DSES, total(Stat::DeniedSessions));
     if proxy.mode == Mode::Http {
+        row.u64(c::INTERCEPTED, total(Stat::Intercepted));
         responses(&mut row, counters);
         row.u32(c::REQ_RATE, state.request_rate.read(at.now_ms));
         row.u32(c::REQ_RATE_MAX, state.request_rate.max());
@@ -193,7 +193,11 @@ fn frontend_row(proxy: &Proxy, state: &FrontendState, at: Moment) -> Row {
         row.u64(c::H1_BYTES_OUT, total(Stat::BytesOut));
     } else {
         row.u64(c::SESS_OTHER, total(Stat::Sessions));
-        for column in [c::H1SESS, c::H2SESS, c::H3SESS] {
+        row.u32(c::REQ_RATE, 0u32);
+        row.u32(c::REQ_RATE_MAX, 0u32);
+        for column in
+            [c::H1SESS, c::H2SESS, c::H3SESS, c::REQ_TOT, c::REQ_OTHER, c::H1REQ, c::H2REQ, c::H3REQ]
+        {
             row.u64(column, 0);
         }
     }

@@ -410,6 +410,7 @@ impl Stream<'_> {
                 self.fail(Cause::ClientTimeout, 400)
             }
             Awaited::Request(FlowEvent::Malformed(error)) => {
+                self.front.count(Stat::RequestErrors, 1);
                 self.capture_body_error(error);
                 self.close = true;
                 self.fail(Cause::Proxy, 400)
@@ -548,6 +549,7 @@ impl Stream<'_> {
                 Cause::Proxy
             }
             Relayed::Request(FlowEvent::Malformed(error)) => {
+                self.front.count(Stat::RequestErrors, 1);
                 self.capture_body_error(error);
                 Cause::Proxy
             }
