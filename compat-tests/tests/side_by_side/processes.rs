@@ -469,7 +469,10 @@ fn an_idle_connection_may_wait_for_its_last_response() {
             process.says("Proxy f stopped (cumulated conns: FE: 1, BE: 0).");
             // The connection's thread may answer before it has heard of the signal.
             let end = Instant::now() + PATIENCE;
-            while kept {
+            loop {
+                if !kept {
+                    break;
+                }
                 client.write_all(request).expect("another request");
                 let head = response_head(&mut client);
                 assert!(head.starts_with("HTTP/1.1 200"), "{}: {head}", subject.name);

@@ -122,6 +122,7 @@ pub(crate) struct GlobalDecl {
     pub(crate) case_map: http1::CaseMap,
     pub(crate) case_file: Setting<Option<String>>,
     pub(crate) any_payload: Setting<bool>,
+    pub(crate) keeps_ambiguous: Setting<bool>,
     pub(crate) never_send_local: Setting<bool>,
     pub(crate) log_uri_len: Setting<Option<i64>>,
     pub(crate) cookie_len: Setting<Option<i64>>,

@@ -140,6 +140,8 @@ pub struct Global {
     pub case_map: Arc<http1::CaseMap>,
     /// `h1-accept-payload-with-any-method`
     pub any_payload: bool,
+    /// `h1-do-not-close-on-insecure-transfer-encoding`
+    pub keeps_ambiguous: bool,
     /// `pp2-never-send-local`
     pub never_send_local: bool,
     /// `tune.http.logurilen`: longest request line in logs, a terminator counted.

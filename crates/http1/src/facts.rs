@@ -130,7 +130,7 @@ pub(crate) fn judge(head: &mut Head, limits: &Limits, facts: &mut Facts) -> Resu
             _ => {}
         }
     }
-    walk.framing(head, facts).map_err(|BadCodings| refusal(facts.size, 400))?;
+    walk.framing(head, limits.keeps_ambiguous, facts).map_err(|BadCodings| refusal(facts.size, 400))?;
     let bad_body = walk.bad_body(head, limits.any_payload, facts).map(|status| refusal(facts.size, status));
     walk.edit(head);
     facts.counted_size = head.counted_size();
@@ -208,15 +208,19 @@ impl Walk {
         }
     }
 
-    /// The framing from length and codings.
-    fn framing(&mut self, head: &Head, facts: &mut Facts) -> Result<(), BadCodings> {
+    /// The framing from length and codings. `keeps_ambiguous`: see [`Limits::keeps_ambiguous`].
+    fn framing(&mut self, head: &Head, keeps_ambiguous: bool, facts: &mut Facts) -> Result<(), BadCodings> {
         let request = head.start() == Start::Request;
         let chunked = match (self.coding, request) {
             (Coding::Absent | Coding::Blank, _) => false,
             (Coding::Chunked, _) | (Coding::OtherThenChunked, true) => true,
             (Coding::Other | Coding::Wrong, true) | (_, false) => return Err(BadCodings),
         };
-        facts.ambiguous = chunked && (self.length.is_some() || head.version() == Version::Http10);
+        facts.ambiguous = chunked
+            && match self.length {
+                Some(_) => !keeps_ambiguous,
+                None => head.version() == Version::Http10,
+            };
         facts.framing = match (chunked, self.length) {
             (true, _) => Framing::Chunked,
             // What the length counts is unknown.

@@ -18,12 +18,14 @@ pub struct Limits {
     pub relaxed: bool,
     /// `h1-accept-payload-with-any-method`: GET, HEAD and DELETE may have a body in HTTP/1.0, too.
     pub any_payload: bool,
+    /// `h1-do-not-close-on-insecure-transfer-encoding`: a length beside a transfer coding is dropped, and that is all.
+    pub keeps_ambiguous: bool,
 }
 
 impl Default for Limits {
     /// The reference's defaults: bufsize 16384, maxrewrite 1024, maxhdr 101.
     fn default() -> Self {
-        Self { fields: 100, size: 15_360, relaxed: false, any_payload: false }
+        Self { fields: 100, size: 15_360, relaxed: false, any_payload: false, keeps_ambiguous: false }
     }
 }
 

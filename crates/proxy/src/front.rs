@@ -54,6 +54,7 @@ impl Front {
             size: global.bufsize.saturating_sub(global.maxrewrite),
             relaxed: proxy.options.accept_invalid_http_request,
             any_payload: global.any_payload,
+            keeps_ambiguous: global.keeps_ambiguous,
         };
         let lengths =
             |slots: &[(Vec<u8>, usize)]| slots.iter().map(|(_, length)| *length).collect::<Vec<_>>();

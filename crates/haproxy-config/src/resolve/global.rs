@@ -174,6 +174,7 @@ pub(super) fn build(
         spread_checks: positive(*decl.spread_checks).unwrap_or(0),
         case_map: Arc::new(std::mem::take(&mut decl.case_map)),
         any_payload: *decl.any_payload,
+        keeps_ambiguous: *decl.keeps_ambiguous,
         never_send_local: *decl.never_send_local,
         reads_server_addresses: decl.reads_server_addresses,
         reads_destinations: decl.reads_destinations,

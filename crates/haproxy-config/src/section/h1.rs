@@ -56,6 +56,14 @@ pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
         "File of such spellings.",
     ),
     row(
+        "h1-do-not-close-on-insecure-transfer-encoding",
+        G,
+        Since(3, 0),
+        "",
+        Set::Flag(|g| &mut g.keeps_ambiguous),
+        "Keeps connections on which a length came beside a transfer coding.",
+    ),
+    row(
         "pp2-never-send-local",
         G,
         Since(2, 6),

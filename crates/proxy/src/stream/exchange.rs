@@ -298,6 +298,7 @@ impl Stream<'_> {
             size: global.bufsize.saturating_sub(global.maxrewrite),
             relaxed: backend.is_some_and(|b| b.config.options.accept_invalid_http_response),
             any_payload: true,
+            keeps_ambiguous: global.keeps_ambiguous,
         };
         let context = RequestContext {
             head: self.request.method() == b"HEAD",
