@@ -5,6 +5,7 @@
 //! nightly), and this crate's own test, which runs every seed and some thousands of mutated ones on each `cargo test`, so that the
 //! targets cannot rot. Seeds, past findings among them, are the files of `fuzz/seeds/NAME/`.
 
+pub mod agentx_pdu;
 pub mod bfd_packet;
 pub mod command_line;
 pub mod configuration;
@@ -39,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sample_expression", run: expression::sample_expression, longest: 512 },
     Target { name: "vrrp_packet", run: vrrp_packet::received, longest: 512 },
     Target { name: "bfd_packet", run: bfd_packet::received, longest: 512 },
+    Target { name: "agentx_pdu", run: agentx_pdu::received, longest: 1024 },
     Target { name: "netlink_message", run: netlink_message::received, longest: 1024 },
 ];
 

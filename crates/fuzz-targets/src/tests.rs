@@ -141,7 +141,7 @@ fn texts_survive() {
 
 #[test]
 fn packets_survive() {
-    smoke(&["vrrp_packet", "bfd_packet", "netlink_message"]);
+    smoke(&["vrrp_packet", "bfd_packet", "agentx_pdu", "netlink_message"]);
 }
 
 /// Every target has its binary for libFuzzer and its seeds, and is smoked above.
