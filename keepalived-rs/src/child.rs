@@ -58,9 +58,6 @@ pub(crate) fn run(inherited: Inherited<'_>) -> u8 {
     drop(held);
     // systemd hears of this service from the parent only, and scripts are none of its business.
     sys::environment::forget("NOTIFY_SOCKET");
-    if let Some(what) = options.snmp {
-        line!("SNMP is not built into keepalived-rs - {what} has no effect");
-    }
     if let Some(name) = outcome.config.as_ref().and_then(|c| c.global.vrrp_process_name.clone()) {
         set_process_name(&name);
     }
@@ -106,6 +103,9 @@ pub(crate) fn run(inherited: Inherited<'_>) -> u8 {
             net_namespace: options.namespace.clone(),
             dump_config: options.dump_config,
             address_monitoring: options.address_monitoring,
+            snmp: options.snmp,
+            snmp_socket: options.snmp_socket.clone(),
+            title: crate::version::title(),
         },
     };
     let exit = match vrrpd::run(params) {

@@ -46,8 +46,10 @@ pub(crate) struct Options {
     pub(crate) dump_config: bool,
     /// `-a`: log every address that comes or goes.
     pub(crate) address_monitoring: bool,
-    /// `-x` or `-A`, as written: there is no SNMP agent.
-    pub(crate) snmp: Option<&'static str>,
+    /// `-x`.
+    pub(crate) snmp: bool,
+    /// `-A`.
+    pub(crate) snmp_socket: Option<String>,
     /// `-s`.
     pub(crate) namespace: Option<String>,
     /// `-p`, absent for the default.
@@ -363,11 +365,8 @@ fn options(matches: &ArgMatches) -> Options {
         all_children: matches.get_flag("all"),
         dump_config: matches.get_flag("dump-conf"),
         address_monitoring: matches.get_flag("address-monitoring"),
-        snmp: if matches.get_flag("snmp") {
-            Some("-x/--snmp")
-        } else {
-            text("snmp-agent-socket").map(|_| "-A/--snmp-agent-socket")
-        },
+        snmp: matches.get_flag("snmp"),
+        snmp_socket: text("snmp-agent-socket").map(|socket| socket.to_string_lossy().into_owned()),
         namespace: text("namespace").map(|name| name.to_string_lossy().into_owned()),
         pid_file: text("pid").map(PathBuf::from),
         vrrp_pid_file: text("vrrp_pid").map(PathBuf::from),
@@ -496,10 +495,10 @@ mod tests {
     fn every_option_has_its_effect() {
         let options = run("-C --all -d -a -x -A /x -s blue -M");
         assert!(!options.vrrp && options.all_children && options.dump_config && options.address_monitoring);
-        assert_eq!((options.snmp, options.namespace.as_deref()), (Some("-x/--snmp"), Some("blue")));
+        assert_eq!((options.snmp, options.namespace.as_deref()), (true, Some("blue")));
         assert_eq!(options.core_pattern, Some(OsString::from("core")));
         assert_eq!(run("-M/tmp/core.%p").core_pattern, Some(OsString::from("/tmp/core.%p")));
-        assert_eq!(run("-A unix:/x").snmp, Some("-A/--snmp-agent-socket"));
+        assert_eq!(run("-A unix:/x").snmp_socket.as_deref(), Some("unix:/x"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub use bfd::{BfdInstance, Process, TrackedBfd};
 pub use daemon::{
     Daemon, Dbus, Dumps, Fifo, Identity, Inherited, IprouteDirectories, Mail, OneShot, ReloadCheck,
-    ReloadFile, StatusSocket,
+    ReloadFile, Snmp, StatusSocket,
 };
 pub use network::{
     ExtraGarp, FirewallSettings, GarpGroup, InterfaceDelay, IpvlanMode, Linkbeat, LinkbeatKind, Network,
@@ -417,6 +417,10 @@ pub struct VrrpScript {
     pub fall: u32,
     /// `init_fail`: it counts as failing until it has succeeded once.
     pub init_fail: bool,
+    /// `weight`, for whoever tracks it without one.
+    pub weight: i32,
+    /// `reverse` of that weight.
+    pub reverse: bool,
 }
 
 /// A program with arguments and the user to run it as.
@@ -474,6 +478,8 @@ pub struct SyncGroup {
     pub track_bfds: Vec<TrackedBfd>,
     /// `track_interface` of the group (already copied to its members).
     pub track_interfaces: Vec<TrackedInterface>,
+    /// `sync_group_tracking_weight`.
+    pub tracking_weight: bool,
 }
 
 /// One line of `virtual_ipaddress`, `virtual_ipaddress_excluded` or `static_ipaddress`.

@@ -220,6 +220,15 @@ pub enum InstanceEvent {
     MasterChanged(IpAddr, IpAddr),
     /// Trackers changed the effective priority.
     PriorityChanged(u8, u8),
+    /// `base priority changed from A to B via SNMP.`
+    BasePrioritySet {
+        /// Before.
+        from: u8,
+        /// Now.
+        to: u8,
+    },
+    /// `preemption enabled with SNMP`.
+    PreemptSet(bool),
     /// VRRPv3: the master's interval is learnt.
     IntervalLearnt {
         /// Before.
@@ -365,6 +374,8 @@ impl InstanceEvent {
             | Self::OwnerIgnores(_)
             | Self::LowerAdvert { .. }
             | Self::PriorityChanged(..)
+            | Self::BasePrioritySet { .. }
+            | Self::PreemptSet(_)
             | Self::IntervalDiffers { .. }
             | Self::Rejected(..)
             | Self::CountDiffers { .. }
@@ -496,6 +507,12 @@ impl InstanceEvent {
             }
             Self::MasterSet(source) => write!(f, "master set to {source}"),
             Self::MasterChanged(from, to) => write!(f, "master changed from {from} to {to}"),
+            Self::BasePrioritySet { from, to } => {
+                write!(f, "base priority changed from {from} to {to} via SNMP.")
+            }
+            Self::PreemptSet(on) => {
+                write!(f, "preemption {} with SNMP", if *on { "enabled" } else { "disabled" })
+            }
             Self::PriorityChanged(from, to) => write!(f, "Changing effective priority from {from} to {to}"),
             Self::IntervalLearnt { from, to } => write!(
                 f,

@@ -16,8 +16,10 @@
 //! do not become master on their own: they signal, and [`crate::router::Router`] answers for the group.
 
 mod cause;
+mod faults;
 mod hear;
 mod timers;
+mod told;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -32,6 +34,9 @@ use crate::stats::Stats;
 use crate::track::{self, Verdict};
 use cause::Heard;
 pub use cause::{Fault, Reason};
+use faults::shift;
+use told::Told;
+pub use told::{AdvertError, NewMasterReason};
 
 /// State with its deadlines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +111,10 @@ pub enum Input<'a> {
     Announce,
     /// Another member of its sync group heard a lower-priority advert.
     MemberHeardLower,
+    /// A manager sets its base priority, 1 to 255.
+    BasePriority(u8),
+    /// A manager sets whether it preempts.
+    Preempt(bool),
 }
 
 /// What is given up on release.
@@ -147,6 +156,8 @@ pub enum Output {
     NotifyHeardLower,
     /// FIFO line of `notify_priority_changes`.
     NotifyPriority,
+    /// An advert from there was refused.
+    AdvertError(IpAddr, AdvertError),
     /// A log line.
     Log(InstanceEvent),
     /// Why the state of the line before was entered.
@@ -212,6 +223,7 @@ pub struct Instance {
     /// The same with names and numbers.
     reason: String,
     heard: Heard,
+    told: Told,
     out: VecDeque<Output>,
 }
 
@@ -238,6 +250,7 @@ impl Instance {
             cause: None,
             reason: String::new(),
             heard: Heard::Nobody,
+            told: Told::default(),
             out: VecDeque::new(),
             config,
         }
@@ -263,6 +276,7 @@ impl Instance {
         new.cause = old.cause;
         new.reason.clone_from(&old.reason);
         new.heard = old.heard;
+        new.told = old.told;
         new.master = old.master;
         new.master_priority = old.master_priority;
         new.logged = old.logged;
@@ -385,6 +399,7 @@ impl Instance {
             }
             Some(_) => self.wants_master &= self.config.is_owner(),
             None if self.config.is_owner() && self.wants_master && startup_delay.is_zero() => {
+                self.told.starts_as_master = true;
                 self.state = State::Backup { master_down_at: now, preempt_at: None };
             }
             None => {
@@ -424,6 +439,8 @@ impl Instance {
             }
             Input::Release(release) => self.release(release),
             Input::Announce => self.announce(now),
+            Input::BasePriority(priority) => self.set_base_priority(priority),
+            Input::Preempt(preempt) => self.set_preempt(preempt),
             Input::MemberHeardLower => {
                 if matches!(self.state, State::Master { .. }) {
                     self.garp_heard_lower(now);
@@ -580,6 +597,7 @@ impl Instance {
             self.log(InstanceEvent::OwnerRestoredByTimeout);
         }
         self.send(self.effective, now);
+        self.tell_new_master();
         self.entering(StateName::Master, reason);
         if self.config.version == Version::V3 && learnt != self.config.advert_interval {
             self.log(InstanceEvent::IntervalOwn { from: learnt, to: self.config.advert_interval });
@@ -716,79 +734,10 @@ impl Instance {
         }
     }
 
-    fn handle_verdict(&mut self, now: Instant, verdict: Verdict) {
-        let was_ready = self.is_ready();
-        let was_held = self.verdict.holds_priority;
-        self.verdict = verdict;
-        let priority = track::effective_priority(self.config.base_priority, self.verdict.delta);
-        match (was_held, self.verdict.holds_priority) {
-            (false, false) => self.update_priority(priority),
-            // It comes back with the instance, without a line, as in the original.
-            (true, false) => self.effective = priority,
-            (_, true) => {}
-        }
-        self.faults_changed(now, was_ready);
-    }
-
-    fn handle_source(&mut self, now: Instant, source: Option<IpAddr>) {
-        let was_ready = self.is_ready();
-        match source {
-            Some(_) => {
-                self.source = source;
-                self.faults_changed(now, was_ready);
-            }
-            None if self.source.is_some() => {
-                // The farewell still carries the address that is going away.
-                if matches!(self.state, State::Master { .. } | State::Backup { .. }) {
-                    self.transition(now, StateName::Fault, Cause::Fault);
-                }
-                self.source = None;
-            }
-            None => {}
-        }
-    }
-
-    fn faults_changed(&mut self, now: Instant, was_ready: bool) {
-        if !self.is_faultless() {
-            match self.state {
-                State::Init | State::Backup { .. } | State::Master { .. } => {
-                    self.transition(now, StateName::Fault, Cause::Fault)
-                }
-                State::Fault => {}
-            }
-        } else if self.is_ready() && !was_ready && matches!(self.state, State::Init | State::Fault) {
-            if self.config.group.is_some() {
-                self.out.push_back(Output::Signal(Signal::Ready));
-            } else {
-                self.recover(now);
-            }
-        }
-    }
-
-    /// A running master down timer moves with the skew; it does not start again.
-    fn update_priority(&mut self, priority: u8) {
-        if self.conflict == OwnerConflict::Reduced || priority == self.effective {
-            return;
-        }
-        let (from, before) = (self.effective, self.down_timer());
-        self.effective = priority;
-        if let State::Backup { master_down_at, preempt_at } = self.state {
-            let master_down_at = shift(master_down_at, before, self.down_timer());
-            self.state = State::Backup { master_down_at, preempt_at };
-        }
-        self.log(InstanceEvent::PriorityChanged(from, priority));
-        self.out.push_back(Output::NotifyPriority);
-    }
-
     /// The family of its adverts.
     pub fn family(&self) -> Family {
         self.config.family
     }
-}
-
-/// Moves a deadline by the difference of two waits.
-fn shift(at: Instant, before: Duration, after: Duration) -> Instant {
-    if after >= before { at + (after - before) } else { at.checked_sub(before - after).unwrap_or(at) }
 }
 
 #[cfg(test)]

@@ -56,6 +56,10 @@ pub enum Input<'a> {
     ScriptEnded(ScriptId, ScriptResult),
     /// A tracked file or process says something else.
     Tracker(TrackerId, Reading),
+    /// A manager sets an instance's base priority, 1 to 255.
+    BasePriority(InstanceId, u8),
+    /// A manager sets whether an instance preempts.
+    Preempt(InstanceId, bool),
     /// The daemon stops.
     Stop(Release),
 }
@@ -106,6 +110,15 @@ pub enum Output {
     NotifyHeardLower(InstanceId),
     /// `notify_priority_changes`.
     NotifyPriority(InstanceId),
+    /// An advert was refused for a reason that there is a trap for.
+    AdvertError {
+        /// Whose.
+        instance: InstanceId,
+        /// Where it came from.
+        source: IpAddr,
+        /// What is wrong.
+        error: instance::AdvertError,
+    },
     /// Start a script.
     RunScript(ScriptId),
     /// Signal a script's process group.
@@ -387,6 +400,14 @@ impl Router {
             }
             Input::Link(link, up) => self.handle_link(now, link, up),
             Input::Bfd(id, up) => self.handle_bfd(now, id, up),
+            Input::BasePriority(id, priority) => {
+                self.with(id, |instance| instance.handle(now, instance::Input::BasePriority(priority)));
+                self.drain(id, now);
+            }
+            Input::Preempt(id, preempt) => {
+                self.with(id, |instance| instance.handle(now, instance::Input::Preempt(preempt)));
+                self.drain(id, now);
+            }
             Input::Source(id, source) => {
                 self.with(id, |instance| instance.handle(now, instance::Input::Source(source)));
                 self.drain(id, now);
@@ -655,6 +676,9 @@ impl Router {
                 instance::Output::AnnounceSource => self.out.push_back(Output::AnnounceSource(id)),
                 instance::Output::Notify(state) => self.notify(id, state),
                 instance::Output::NotifyHeardLower => self.out.push_back(Output::NotifyHeardLower(id)),
+                instance::Output::AdvertError(source, error) => {
+                    self.out.push_back(Output::AdvertError { instance: id, source, error });
+                }
                 instance::Output::NotifyPriority => self.out.push_back(Output::NotifyPriority(id)),
                 instance::Output::Log(event) => self.log(id, event),
                 instance::Output::Reason(reason) => self.give_reason(id, reason),

@@ -21,7 +21,7 @@ use crate::interfaces::Interfaces;
 use crate::routes::Routes;
 use crate::sockets::SocketTable;
 
-pub(crate) use data::data;
+pub(crate) use data::{data, quoted_command};
 pub use global::{Reader, global_definitions};
 pub(crate) use json::json;
 

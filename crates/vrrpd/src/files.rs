@@ -210,7 +210,7 @@ mod tests {
         let path = directory.join("value");
         let mut config = Config::default();
         let kind = TrackerKind::File(TrackFile { path: path.clone(), init: Some((7, false)) });
-        config.trackers.push(Tracker { name: "tf".into(), kind });
+        config.trackers.push(Tracker { name: "tf".into(), kind, weight: 1, reverse: false });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut files = Files::default();

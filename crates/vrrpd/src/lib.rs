@@ -22,6 +22,7 @@ mod scripts;
 mod setup;
 mod shell;
 mod smtp;
+mod snmp;
 mod sockets;
 mod status;
 mod sysctl;
@@ -92,6 +93,12 @@ pub struct Options {
     pub dump_config: bool,
     /// `-a/--address-monitoring`: log every address that comes or goes.
     pub address_monitoring: bool,
+    /// `-x/--snmp`: every `enable_snmp_…` is on.
+    pub snmp: bool,
+    /// `-A/--snmp-agent-socket`: instead of `snmp_socket`.
+    pub snmp_socket: Option<String>,
+    /// The program's name and version, as KEEPALIVED-MIB shows it.
+    pub title: String,
 }
 
 /// Everything [`run`] needs.

@@ -77,6 +77,7 @@ mod tests {
             track_scripts: Vec::new(),
             track_interfaces: Vec::new(),
             trackers: Vec::new(),
+            tracking_weight: false,
         });
         let scripts = |state| scripts(&config, Who::Group(GroupId(0)), state, 0);
         let of_master = scripts(StateName::Master);

@@ -94,6 +94,11 @@ impl Processes {
         self.tracked.iter().map(|t| (t.id, reading(t.quorum.is_good()))).collect()
     }
 
+    /// How many processes of a tracker run.
+    pub(crate) fn running(&self, id: TrackerId) -> usize {
+        self.tracked.iter().find(|tracked| tracked.id == id).map_or(0, |tracked| tracked.found.len())
+    }
+
     /// When [`Processes::handle_timeout`] wants to be called.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let source = match &self.source {
@@ -238,7 +243,12 @@ mod tests {
             terminate_delay: Duration::ZERO,
         };
         let mut config = Config::default();
-        config.trackers.push(Tracker { name: "tp".into(), kind: TrackerKind::Process(process) });
+        config.trackers.push(Tracker {
+            name: "tp".into(),
+            kind: TrackerKind::Process(process),
+            weight: 1,
+            reverse: false,
+        });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let mut processes = Processes::new();

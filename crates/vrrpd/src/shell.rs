@@ -8,6 +8,7 @@ mod dumps;
 mod kernel;
 mod outputs;
 mod reload;
+mod snmp;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -35,6 +36,7 @@ use crate::routes::{Kernel, Removed, Routes, StaticRoutes};
 use crate::scripts::{Progress, RunId, Runner};
 use crate::setup;
 use crate::smtp::Mailer;
+use crate::snmp as snmp_agent;
 use crate::sockets::SocketTable;
 use crate::status::{Question, StatusServer};
 use crate::sysctl::Sysctls;
@@ -72,6 +74,9 @@ pub(crate) struct Shell {
     runner: Runner,
     status: Option<StatusServer>,
     dbus: Option<Service>,
+    snmp: Option<snmp_agent::Service>,
+    /// Since when each instance is neither in INIT nor in FAULT.
+    up_since: Vec<Option<Instant>>,
     files: Files,
     processes: Processes,
     bfd_events: crate::bfd_events::Events,
@@ -104,6 +109,7 @@ enum Wake {
     Processes,
     Status(Question),
     Dbus(Request),
+    Snmp(snmp_agent::Wish),
     Bfd(bfd::Record),
     Timer,
 }
@@ -175,6 +181,8 @@ impl Shell {
             runner: Runner::new().map_err(|error| fatal("thread", &error))?,
             status: None,
             dbus: None,
+            snmp: None,
+            up_since: vec![None; config.instances.len()],
             files,
             processes,
             fifos: Fifos::default(),
@@ -193,6 +201,7 @@ impl Shell {
             route,
             monitor,
         };
+        shell.serve_snmp();
         shell.note_links();
         shell.watch_routes();
         shell.log_assigned();
@@ -209,6 +218,7 @@ impl Shell {
         // Adverts that come while leftovers are removed wait in the sockets.
         shell.open_sockets(SockpoolLog::None);
         shell.router.start(Instant::now());
+        shell.snmp_faults(|_| true);
         shell.drain().await;
         shell.open_sockets(SockpoolLog::All);
         shell.serve_dbus();
@@ -237,6 +247,7 @@ impl Shell {
                 () = self.processes.news() => Wake::Processes,
                 question = next_question(&mut self.status) => Wake::Status(question),
                 request = next_request(&mut self.dbus) => Wake::Dbus(request),
+                wish = next_wish(&mut self.snmp) => Wake::Snmp(wish),
                 record = self.bfd_events.next() => Wake::Bfd(record),
                 () = timer => Wake::Timer,
             };
@@ -254,6 +265,7 @@ impl Shell {
                 Wake::Trackers(changes) => self.trackers_changed(changes),
                 Wake::Status(question) => self.answer(question),
                 Wake::Dbus(request) => self.dbus_request(request),
+                Wake::Snmp(wish) => self.snmp_wish(wish),
                 Wake::Processes => {
                     let changes = self.processes.receive(Instant::now());
                     self.trackers_changed(changes);
@@ -428,7 +440,8 @@ impl Shell {
         }
         self.sockets.close();
         // The farewell on the bus comes when nothing of ours is left, as in the original.
-        let bus = self.dbus.take();
+        let (bus, snmp) = (self.dbus.take(), self.snmp.take());
+        let snmp = snmp.map(snmp_agent::Service::stop);
         if !self.config.instances.is_empty() {
             let until = tokio::time::Instant::now() + LINGER;
             let (runner, mailer) = (&mut self.runner, &mut self.mailer);
@@ -447,6 +460,9 @@ impl Shell {
         if let Some(bus) = bus {
             let _ = tokio::time::timeout(LINGER, bus.stop()).await;
         }
+        if let Some(snmp) = snmp {
+            let _ = tokio::time::timeout(LINGER, snmp).await;
+        }
         ExitReason::Stopped
     }
 }
@@ -464,6 +480,14 @@ pub(crate) enum SockpoolLog {
 
 /// What the next bus client asks for, never if there is no bus.
 async fn next_request(service: &mut Option<Service>) -> Request {
+    match service {
+        Some(service) => service.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What the SNMP agent wants next, never if there is none.
+async fn next_wish(service: &mut Option<snmp_agent::Service>) -> snmp_agent::Wish {
     match service {
         Some(service) => service.next().await,
         None => std::future::pending().await,

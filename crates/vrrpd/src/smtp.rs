@@ -362,6 +362,7 @@ mod tests {
             track_scripts: Vec::new(),
             track_interfaces: Vec::new(),
             trackers: Vec::new(),
+            tracking_weight: false,
         };
         config.sync_groups.push(group);
         let who = Who::Group(vrrp::GroupId(0));

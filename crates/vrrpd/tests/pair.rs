@@ -369,6 +369,8 @@ fn a_hung_script_is_killed_and_delays_no_advert() {
         rise: 1,
         fall: 1,
         init_fail: false,
+        weight: 0,
+        reverse: false,
     }];
     tracking.instances[0].track_scripts = vec![TrackedScript { script: 0, weight: -100, reverse: false }];
     let directory = scratch("notify");

@@ -413,12 +413,6 @@ const REFUSED: &[Keyword<GlobalDecl>] = &refused![
     "nftables_ipvs_start_fwmark",
     "lvs_notify_fifo",
     "lvs_notify_fifo_script",
-    "enable_traps",
-    "enable_snmp_vrrp",
-    "enable_snmp_keepalived",
-    "enable_snmp_rfc",
-    "enable_snmp_rfcv2",
-    "enable_snmp_rfcv3",
     "enable_snmp_checker",
 ];
 

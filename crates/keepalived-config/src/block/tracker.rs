@@ -10,6 +10,9 @@ use crate::system::FileKind;
 use crate::tree::{Block, Statement};
 use crate::words::command_words;
 
+/// Weight of a file for which nobody gives one.
+pub(crate) const FILE_WEIGHT: i32 = 1;
+
 /// The longest delay in microseconds.
 const DELAY_MAX: u64 = 3_600_000_000;
 /// Where nothing can be watched: the kernel makes these files up.
@@ -30,7 +33,9 @@ pub(super) fn file_block(line: &Statement, block: &Block, cx: &mut Cx<'_>) -> Op
     };
     let path = watchable(&name, &file, end, cx)?;
     let kind = TrackerKind::File(TrackFile { path, init: declared.init });
-    Some(TrackerDecl { tracker: Tracker { name, kind }, weight: declared.weight, reverse: declared.reverse })
+    let (weight, reverse) = (declared.weight.unwrap_or(FILE_WEIGHT), declared.reverse);
+    let tracker = Tracker { name, kind, weight, reverse };
+    Some(TrackerDecl { tracker, weight: declared.weight, reverse: declared.reverse })
 }
 
 /// The file with the links of its directory resolved; its directory must be there.
@@ -167,7 +172,12 @@ pub(super) fn process_block(line: &Statement, block: &Block, cx: &mut Cx<'_>) ->
         terminate_delay: declared.terminate_delay.unwrap_or_default(),
     };
     Some(TrackerDecl {
-        tracker: Tracker { name, kind: TrackerKind::Process(track) },
+        tracker: Tracker {
+            name,
+            kind: TrackerKind::Process(track),
+            weight: declared.weight,
+            reverse: declared.reverse,
+        },
         weight: Some(declared.weight),
         reverse: declared.reverse,
     })

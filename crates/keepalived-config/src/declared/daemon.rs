@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::resolved::{IprouteDirectories, User};
+use crate::resolved::{IprouteDirectories, Snmp, User};
 
 use super::CommandDecl;
 
@@ -59,6 +59,7 @@ pub(crate) struct DaemonDecl {
     pub(crate) net_namespace: Option<String>,
     pub(crate) instance: Option<String>,
     pub(crate) use_pid_dir: bool,
+    pub(crate) snmp: Snmp,
     pub(crate) enable_dbus: bool,
     pub(crate) dbus_service_name: Option<String>,
     pub(crate) dbus_no_interface_name: Option<String>,

@@ -22,6 +22,7 @@ pub(crate) fn instances(declared: Vec<BfdDecl>) -> Vec<BfdInstance> {
                 ttl: bfd.ttl?,
                 max_hops: bfd.max_hops,
                 weight: bfd.weight,
+                reverse: bfd.reverse,
                 for_vrrp: bfd.is_for_vrrp(),
                 for_checker: bfd.only_checker || !bfd.only_vrrp,
                 name: bfd.name,

@@ -75,6 +75,7 @@ pub(super) fn resolve(declared: &GlobalDecl, rx: &mut Resolver<'_>) -> Daemon {
                 .unwrap_or_else(|| "org.keepalived.Vrrp1".to_owned()),
             no_interface_name: daemon.dbus_no_interface_name.clone().unwrap_or_else(|| "none".to_owned()),
         }),
+        snmp: daemon.snmp.clone(),
         config_save_dir: daemon.config_save_dir.clone().map(PathBuf::from),
         iproute: daemon.iproute.clone(),
         identity: identity(declared),

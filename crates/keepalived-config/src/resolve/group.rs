@@ -79,6 +79,7 @@ pub(crate) fn resolve(
             track_bfds: bfd::tracked(&declared.track_bfds, bfds),
             track_interfaces: declared.track_interfaces,
             trackers: super::tracker::resolved(&declared.trackers),
+            tracking_weight: declared.tracking_weight,
             name,
             members,
             smtp_alert: instance::mail_default(declared.smtp_alert, global),

@@ -77,6 +77,8 @@ pub(crate) fn resolve(
                     rise: script.rise.unwrap_or(1),
                     fall: script.fall.unwrap_or(1),
                     init_fail: script.init_fail,
+                    weight: script.weight,
+                    reverse: script.reverse,
                 });
                 usable.push(script.name);
             }

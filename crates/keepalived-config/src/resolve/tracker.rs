@@ -4,9 +4,7 @@ use crate::declared::tracker::{TrackedObjectDecl, TrackerDecl};
 use crate::resolved::{Config, TrackedObject, TrackerKind};
 
 use super::Resolver;
-
-/// Weight of a file for which nobody gives one.
-const FILE_WEIGHT: i32 = 1;
+use crate::block::tracker::FILE_WEIGHT;
 
 /// The objects that an instance or a group tracks.
 pub(super) fn resolved(declared: &[TrackedObjectDecl]) -> Vec<TrackedObject> {

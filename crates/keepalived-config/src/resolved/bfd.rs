@@ -30,6 +30,8 @@ pub struct BfdInstance {
     pub max_hops: u8,
     /// `weight`, unless a `track_bfd` line has one of its own.
     pub weight: i32,
+    /// `reverse` of that weight.
+    pub reverse: bool,
     /// The VRRP process is told of it.
     pub for_vrrp: bool,
     /// The healthcheckers are told of it.

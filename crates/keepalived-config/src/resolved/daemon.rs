@@ -40,6 +40,8 @@ pub struct Daemon {
     pub process_monitor_buffer: Option<(u32, bool)>,
     /// `enable_dbus` and what belongs to it.
     pub dbus: Option<Dbus>,
+    /// `enable_snmp_…`, `enable_traps` and `snmp_socket`.
+    pub snmp: Snmp,
     /// `config_save_dir`: at each reload the configuration and the state before and after it are kept there.
     pub config_save_dir: Option<PathBuf>,
     /// `iproute_usr_dir`, `iproute_etc_dir`.
@@ -57,6 +59,28 @@ pub struct Dbus {
     pub service_name: String,
     /// `dbus_no_interface_name`: what paths have for instances without interface.
     pub no_interface_name: String,
+}
+
+/// What an SNMP master agent is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snmp {
+    /// `enable_snmp_vrrp`, `enable_snmp_keepalived`: the global and vrrp groups of KEEPALIVED-MIB.
+    pub keepalived: bool,
+    /// `enable_snmp_rfcv2`, `enable_snmp_rfc`: VRRP-MIB.
+    pub rfcv2: bool,
+    /// `enable_snmp_rfcv3`, `enable_snmp_rfc`: VRRPV3-MIB.
+    pub rfcv3: bool,
+    /// `enable_traps`: of those of the above that are on.
+    pub traps: bool,
+    /// `snmp_socket`; unix:/var/agentx/master when absent.
+    pub socket: Option<String>,
+}
+
+impl Snmp {
+    /// Whether there is anything for a master agent.
+    pub fn is_on(&self) -> bool {
+        self.keepalived || self.rfcv2 || self.rfcv3
+    }
 }
 
 /// Where the names of routing tables, scopes, protocols, realms and groups stand.

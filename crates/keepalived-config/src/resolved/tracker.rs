@@ -10,6 +10,10 @@ pub struct Tracker {
     pub name: String,
     /// What it is.
     pub kind: TrackerKind,
+    /// `weight`, for whoever tracks it without one.
+    pub weight: i32,
+    /// `reverse` of that weight.
+    pub reverse: bool,
 }
 
 /// The kinds of trackers.

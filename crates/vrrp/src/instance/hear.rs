@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::{Cause, Heard, Instance, Output, OwnerConflict, Signal, State};
+use super::{AdvertError, Cause, Heard, Instance, Output, OwnerConflict, Signal, State};
 use crate::config::Version;
 use crate::event::{InstanceEvent, StateName};
 use crate::packet::{self, Advert, Datagram, Reject};
@@ -74,6 +74,10 @@ impl Instance {
             Reject::Checksum(_) => self.stats.checksum_err += 1,
             Reject::Destination(_) => self.stats.addr_list_err += 1,
             Reject::NotAPeer => {}
+        }
+        if let Some(error) = AdvertError::of(&reject) {
+            self.told.proto_error = error.proto_error().unwrap_or(self.told.proto_error);
+            self.out.push_back(Output::AdvertError(source, error));
         }
         self.log_once(reject.kind(), InstanceEvent::Rejected(source, reject));
     }

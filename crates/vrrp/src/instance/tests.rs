@@ -103,7 +103,7 @@ impl Bench {
     fn story(&mut self) -> Vec<String> {
         self.drain()
             .into_iter()
-            .filter(|output| !matches!(output, Output::Reason(_)))
+            .filter(|output| !matches!(output, Output::Reason(_) | Output::AdvertError(..)))
             .map(|output| match output {
                 Output::Log(event) => crate::Event::Instance("VI_1".into(), event).to_string(),
                 Output::Send { datagram, .. } => format!("send {}", datagram[22]),
@@ -116,6 +116,7 @@ impl Bench {
                 Output::Notify(state) => format!("notify {state}"),
                 Output::NotifyHeardLower => "notify lower".into(),
                 Output::NotifyPriority => "notify priority".into(),
+                Output::AdvertError(source, error) => format!("{error:?} of {source}"),
                 Output::Reason(reason) => format!("{reason:?}"),
                 Output::Signal(signal) => format!("{signal:?}"),
             })
@@ -698,4 +699,59 @@ fn a_reload_keeps_state_timers_and_memory() {
     let mut faulty = Instance::adopt(config(150), &bench.instance, verdict, Some(ip(US)), bench.now);
     faulty.settle(bench.now);
     assert_eq!(faulty.state(), State::Fault);
+}
+
+#[test]
+fn the_mibs_learn_why_it_became_master_and_what_was_wrong() {
+    let reason = |bench: &Bench| bench.instance.new_master_reason();
+    let mut bench = Bench::started(config(150));
+    assert_eq!(reason(&bench), NewMasterReason::NotMaster);
+    bench.fire();
+    assert_eq!(reason(&bench), NewMasterReason::NoResponse);
+    bench.hears_peer(200);
+    bench.hears_peer(0);
+    bench.fire();
+    assert_eq!(reason(&bench), NewMasterReason::Priority);
+    bench.hears_peer(200);
+    bench.hears_peer(100);
+    bench.fire();
+    assert_eq!(reason(&bench), NewMasterReason::Preempted);
+    bench.drain();
+    let mut stranger = config(150);
+    for (auth, version, error, number) in [
+        (Auth::Pass(*b"wrong\0\0\0"), Version::V2, AdvertError::AuthFailure, 0),
+        (Auth::None, Version::V2, AdvertError::OtherAuthType, 0),
+    ] {
+        (stranger.auth, stranger.version) = (auth, version);
+        bench.hears(&stranger, 200, PEER);
+        assert!(bench.drain().contains(&Output::AdvertError(ip(PEER), error)), "{error:?}");
+        assert_eq!(bench.instance.last_proto_error(), number);
+    }
+    assert_eq!(
+        [AdvertError::Ttl, AdvertError::Version, AdvertError::Checksum].map(AdvertError::proto_error),
+        [Some(1), Some(2), Some(3)]
+    );
+}
+
+#[test]
+fn a_manager_sets_priority_and_preemption() {
+    let mut bench = Bench::started(config(100));
+    bench.story();
+    bench.instance.handle(bench.now, Input::BasePriority(120));
+    assert_eq!(
+        bench.story(),
+        [
+            "(VI_1) base priority changed from 100 to 120 via SNMP.",
+            "(VI_1) Changing effective priority from 100 to 120",
+            "notify priority"
+        ]
+    );
+    bench.instance.handle(bench.now, Input::BasePriority(255));
+    assert_eq!(bench.story(), ["(VI_1) base priority changed from 120 to 255 via SNMP."]);
+    assert_eq!(bench.instance.effective_priority(), 120);
+    bench.instance.handle(bench.now, Input::Preempt(false));
+    assert_eq!(bench.story(), ["(VI_1) preemption disabled with SNMP"]);
+    assert!(bench.instance.config().nopreempt);
+    bench.instance.handle(bench.now, Input::Preempt(true));
+    assert_eq!(bench.story(), ["(VI_1) preemption enabled with SNMP"]);
 }

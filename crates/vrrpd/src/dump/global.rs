@@ -187,10 +187,19 @@ fn scheduling(global: &GlobalDefs, t: &mut String) {
         line!(t, " {process} process priority = 0\n {process} don't swap = false");
         line!(t, " {process} realtime priority = 0\n {process} realtime limit = 10000");
     }
+    let snmp = &global.daemon.snmp;
+    for (name, on) in [
+        ("vrrp", snmp.keepalived),
+        ("checker", false),
+        ("RFCv2", snmp.rfcv2),
+        ("RFCv3", snmp.rfcv3),
+        ("traps", snmp.traps),
+    ] {
+        line!(t, " SNMP {name} {}", if on { "enabled" } else { "disabled" });
+    }
+    line!(t, " SNMP socket = {}", snmp.socket.as_deref().unwrap_or("default (unix:/var/agentx/master)"));
     t.push_str(
-        " SNMP vrrp disabled\n SNMP checker disabled\n SNMP RFCv2 disabled\n SNMP RFCv3 disabled\n \
-         SNMP traps disabled\n SNMP socket = default (unix:/var/agentx/master)\n \
-         SNMP VS stats update interval = 5.000000\n SNMP RS stats update interval = 5.000000\n \
+        " SNMP VS stats update interval = 5.000000\n SNMP RS stats update interval = 5.000000\n \
          DBus disabled\n DBus service name = \n DBus no interface name = none\n",
     );
 }

@@ -91,7 +91,7 @@ impl Shell {
         let _ = question.answer.send(text);
     }
 
-    fn sources(&self) -> Sources<'_> {
+    pub(super) fn sources(&self) -> Sources<'_> {
         Sources {
             config: &self.config,
             router: &self.router,

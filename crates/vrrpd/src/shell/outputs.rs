@@ -51,6 +51,9 @@ impl Shell {
                 }
                 self.write_fifos(Who::Instance(id), "MASTER_RX_LOWER_PRI");
             }
+            Output::AdvertError { instance, source, error } => {
+                self.snmp_advert_error(instance, source, error);
+            }
             Output::NotifyPriority(id) => self.notify_priority(id),
             Output::RunScript(id) => {
                 if let Some(script) = self.config.scripts.get(id.0) {
@@ -134,6 +137,7 @@ impl Shell {
         if let Who::Instance(id) = who {
             self.dbus_state(id, state);
         }
+        self.snmp_state(who, state);
         if self.mailed.insert(who, state) != Some(state)
             && let Some(letter) = smtp::letter(&self.config, who, state)
         {

@@ -53,6 +53,10 @@ impl Shell {
                 from.and_then(|from| self.changed.get(from.0).copied()).unwrap_or_else(SystemTime::now)
             })
             .collect();
+        self.up_since = matches
+            .iter()
+            .map(|from| from.and_then(|from| self.up_since.get(from.0).copied().flatten()))
+            .collect();
         self.remap_scripts(&script_matches);
         self.mailed.clear();
         let now = Instant::now();
@@ -61,6 +65,8 @@ impl Shell {
         self.router = Router::adopt(old, router_config, &matches, &surroundings, now);
         self.config = config;
         self.note_links();
+        self.serve_snmp();
+        self.snmp_faults(|position| matches.get(position).is_some_and(Option::is_none));
         self.dbus_reloaded();
         self.serve_dbus();
         self.fifos.configure(&self.config, &mut self.runner);

@@ -358,23 +358,35 @@ fn checker_rt_priority(line: &Statement, cx: &mut Cx<'_>) -> bool {
     true
 }
 
-/// Settings of an SNMP agent that is not there.
-fn no_snmp(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let keyword = line.keyword();
-    let fine = if keyword == "snmp_socket" {
-        parameter(line, cx, "SNMP error : snmp socket name missing").is_some()
-    } else {
-        let text = line.text(1).unwrap_or_default();
-        let fine = cx.seconds(line.span, &text, 1_000, 30_000_000).is_some();
-        if !fine {
-            let kind = if keyword.starts_with("snmp_vs") { "vs" } else { "rs" };
-            let text = format!("snmp stats {kind} update interval '{text}' invalid - ignoring");
-            cx.warn(line.span, "interval", text);
+/// `enable_snmp_rfc`: both of them.
+fn snmp_rfc(global: &mut GlobalDecl, _: &Statement, _: &mut Cx<'_>) {
+    (global.daemon.snmp.rfcv2, global.daemon.snmp.rfcv3) = (true, true);
+}
+
+fn snmp_socket(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let Some(text) = parameter(line, cx, "SNMP error : snmp socket name missing") else { return };
+    // AgentX needs a stream; net-snmp has names for transports that are none.
+    match text.split_once(':') {
+        Some((transport, _)) if NO_STREAMS.contains(&transport) => {
+            cx.not_implemented(line.span, &format!("snmp_socket {transport}:"));
         }
-        fine
-    };
-    if fine {
-        cx.no_effect(line.span, &keyword, "there is no SNMP agent");
+        Some(_) | None => global.daemon.snmp.socket = Some(text),
+    }
+}
+
+/// Transports of net-snmp that `snmp_socket` may not have.
+const NO_STREAMS: [&str; 9] = ["udp", "udp6", "udpv6", "ssh", "tlstcp", "dtlsudp", "ipx", "aal5pvc", "alias"];
+
+/// What the checker process would need.
+fn snmp_interval(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let keyword = line.keyword();
+    let text = line.text(1).unwrap_or_default();
+    if cx.seconds(line.span, &text, 1_000, 30_000_000).is_some() {
+        cx.no_effect(line.span, &keyword, "there is no checker process");
+    } else {
+        let kind = if keyword.starts_with("snmp_vs") { "vs" } else { "rs" };
+        let text = format!("snmp stats {kind} update interval '{text}' invalid - ignoring");
+        cx.warn(line.span, "interval", text);
     }
 }
 
@@ -465,6 +477,38 @@ pub(super) const DAEMON: &[Keyword<GlobalDecl>] = &[
         dbus_no_interface_name,
         "What paths have for instances without interface; none.",
     ),
+    Keyword {
+        name: "enable_snmp_vrrp",
+        parameters: 0,
+        set: Set::Flag(|g| &mut g.daemon.snmp.keepalived),
+        doc: "Tell an SNMP agent of the global and vrrp groups of KEEPALIVED-MIB.",
+    },
+    Keyword {
+        name: "enable_snmp_keepalived",
+        parameters: 0,
+        set: Set::Flag(|g| &mut g.daemon.snmp.keepalived),
+        doc: "The same: there is no checker process.",
+    },
+    kw("enable_snmp_rfc", 0, snmp_rfc, "Tell an SNMP agent of VRRP-MIB and VRRPV3-MIB."),
+    Keyword {
+        name: "enable_snmp_rfcv2",
+        parameters: 0,
+        set: Set::Flag(|g| &mut g.daemon.snmp.rfcv2),
+        doc: "VRRP-MIB, RFC 2787.",
+    },
+    Keyword {
+        name: "enable_snmp_rfcv3",
+        parameters: 0,
+        set: Set::Flag(|g| &mut g.daemon.snmp.rfcv3),
+        doc: "VRRPV3-MIB, RFC 6527.",
+    },
+    Keyword {
+        name: "enable_traps",
+        parameters: 0,
+        set: Set::Flag(|g| &mut g.daemon.snmp.traps),
+        doc: "Send traps about changes of state and errors of adverts.",
+    },
+    kw("snmp_socket", 0, snmp_socket, "The agent: unix:PATH, PATH, tcp:HOST:PORT; unix:/var/agentx/master."),
     kw(
         "config_save_dir",
         1,
@@ -489,7 +533,6 @@ pub(super) const DAEMON: &[Keyword<GlobalDecl>] = &[
     tuning("lvs_netlink_cmd_rcv_bufs_force", 0, no_checker),
     tuning("lvs_netlink_monitor_rcv_bufs", 0, no_checker),
     tuning("lvs_netlink_monitor_rcv_bufs_force", 0, no_checker),
-    tuning("snmp_socket", 0, no_snmp),
-    tuning("snmp_vs_stats_update_interval", 1, no_snmp),
-    tuning("snmp_rs_stats_update_interval", 1, no_snmp),
+    tuning("snmp_vs_stats_update_interval", 1, snmp_interval),
+    tuning("snmp_rs_stats_update_interval", 1, snmp_interval),
 ];

@@ -1,0 +1,139 @@
+//! `enable_snmp_…`: objects and traps for an SNMP master agent, by AgentX. keepalived.conf(5), "enable_snmp_vrrp".
+//!
+//! A task of its own owns the connection. It asks the event loop for a view of all objects when a master asks, keeps it for a
+//! moment, and learns of traps by messages that the event loop never waits for; a master that hangs, ends or is not there yet
+//! delays no advert. Nothing of this runs without one of the keywords.
+
+mod agent;
+mod keepalived;
+mod mib;
+mod objects;
+mod rfc2787;
+mod rfc6527;
+mod sets;
+pub(crate) mod traps;
+
+use agentx::{Oid, Settings, VarBind, View};
+use keepalived_config::resolved::Snmp;
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use mib::Mib;
+pub(crate) use sets::Write;
+
+/// Traps that may wait for the task. What comes after is lost, and said to be.
+const CHANGES_MAX: usize = 4096;
+/// Wishes that may wait for the event loop; the master waits then.
+const WISHES_MAX: usize = 4;
+/// Where masters listen.
+const DEFAULT_SOCKET: &str = "unix:/var/agentx/master";
+
+/// What the task is told.
+#[derive(Debug)]
+enum Change {
+    /// Send this.
+    Trap(Vec<VarBind>),
+    /// What was seen last is no longer so.
+    Stale,
+    /// The end: say so, and tell when it was said.
+    Stopped(oneshot::Sender<()>),
+}
+
+/// What the task wants of the event loop.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    /// All objects.
+    View(oneshot::Sender<View>),
+    /// A manager sets something.
+    Set(Vec<Write>, oneshot::Sender<()>),
+}
+
+/// The running agent.
+#[derive(Debug)]
+pub(crate) struct Service {
+    settings: Snmp,
+    changes: mpsc::Sender<Change>,
+    wishes: mpsc::Receiver<Wish>,
+    overflowed: bool,
+    began: std::time::Instant,
+}
+
+impl Service {
+    /// Connects in the background.
+    pub(crate) fn start(settings: &Snmp) -> Self {
+        let (changes, told) = mpsc::channel(CHANGES_MAX);
+        let (wish, wishes) = mpsc::channel(WISHES_MAX);
+        let socket = settings.socket.clone().unwrap_or_else(|| DEFAULT_SOCKET.to_owned());
+        tokio::spawn(agent::run(socket, registrations(settings), told, wish));
+        Self {
+            settings: settings.clone(),
+            changes,
+            wishes,
+            overflowed: false,
+            began: std::time::Instant::now(),
+        }
+    }
+
+    /// Whether it runs with these settings. Traps are the event loop's affair.
+    pub(crate) fn is(&self, settings: &Snmp) -> bool {
+        self.settings == Snmp { traps: self.settings.traps, ..settings.clone() }
+    }
+
+    /// Since when it runs.
+    pub(crate) fn began(&self) -> std::time::Instant {
+        self.began
+    }
+
+    /// The next thing that the task wants.
+    pub(crate) async fn next(&mut self) -> Wish {
+        match self.wishes.recv().await {
+            Some(wish) => wish,
+            // The task is gone; nobody asks any more.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// False when this is the first trap that is lost because the master is too slow.
+    pub(crate) fn trap(&mut self, var_binds: Vec<VarBind>) -> bool {
+        self.tell(Change::Trap(var_binds))
+    }
+
+    /// A state or the configuration changed.
+    pub(crate) fn stale(&mut self) {
+        self.tell(Change::Stale);
+    }
+
+    /// Ends the session; the answer comes when what waited was sent.
+    pub(crate) fn stop(mut self) -> oneshot::Receiver<()> {
+        let (said, done) = oneshot::channel();
+        self.tell(Change::Stopped(said));
+        done
+    }
+
+    fn tell(&mut self, change: Change) -> bool {
+        let full = self.changes.try_send(change).is_err();
+        let first = full && !self.overflowed;
+        self.overflowed = full;
+        !first
+    }
+}
+
+/// What the master is told that we answer for, with the lines of sysORTable that the reference has.
+fn registrations(settings: &Snmp) -> Settings {
+    let (keepalived, vrrp, vrrpv3) =
+        (Oid::new(&mib::KEEPALIVED), Oid::new(&mib::VRRP_MIB), Oid::new(&mib::VRRPV3_MIB));
+    let (mut subtrees, mut capabilities) = (Vec::new(), Vec::new());
+    if settings.keepalived {
+        subtrees.extend([keepalived.child(&[1]), keepalived.child(&[2])]);
+        let words = [(1, "The MIB module for Keepalived"), (2, "The MIB module for KEEPALIVED-VRRP")];
+        capabilities.extend(words.map(|(group, words)| (keepalived.child(&[group]), words.to_owned())));
+    }
+    if settings.rfcv2 {
+        subtrees.push(vrrp.clone());
+        capabilities.push((vrrp, "The MIB module for VRRP".to_owned()));
+    }
+    if settings.rfcv3 {
+        subtrees.push(vrrpv3.clone());
+        capabilities.push((vrrpv3, "The MIB module for VRRPV3".to_owned()));
+    }
+    Settings { description: "Keepalived".to_owned(), subtrees, capabilities }
+}
