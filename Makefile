@@ -84,7 +84,7 @@ test-reload: build
 	$(LAB) -m reload
 
 test-netns: build
-	.ci/tools nftables dbus-daemon dbus-bin
+	.ci/tools nftables dbus-daemon dbus-bin snmp snmpd snmptrapd
 	$(LAB) -m netns
 
 soak-netns: build

@@ -13,9 +13,9 @@ import sys
 
 from lab import netns, reference, report, undo
 
-from . import bad_adverts, bfd, dbus, elections, failures, filters, run, storm, timers, trackers, tracking, vmacs
+from . import bad_adverts, bfd, dbus, elections, failures, filters, run, snmp, storm, timers, trackers, tracking, vmacs
 
-FAMILIES = (elections, timers, failures, tracking, trackers, vmacs, filters, bad_adverts, bfd, dbus, storm)
+FAMILIES = (elections, timers, failures, tracking, trackers, vmacs, filters, bad_adverts, bfd, dbus, snmp, storm)
 """Loading them registers their scenarios, in this order."""
 ATTEMPTS = 4
 """How often a run that differs is made."""
@@ -46,6 +46,8 @@ def main(words):
             title.skip(f"runs with {name}", "it is not on this machine")
     if dbus.MISSING:
         title.skip("D-Bus", f"{dbus.MISSING} is not on this machine")
+    if snmp.MISSING:
+        title.skip("SNMP", f"{snmp.MISSING} is not on this machine")
     if not os.access(subjects["ours"], os.X_OK):
         report.die(f"{subjects['ours']} is missing: make build")
     chosen = [each for each in run.SCENARIOS if not words or any(word in each.name for word in words)]
