@@ -35,13 +35,11 @@ impl Shell {
         {
             return service.stale();
         }
-        if let Some(before) = self.snmp.take() {
-            // It says farewell in its own time.
-            drop(before.stop());
-        }
+        // It says farewell in its own time.
+        let before = self.snmp.take().map(Service::stop);
         if wanted.is_on() {
             normal!("Starting SNMP subagent");
-            self.snmp = Some(Service::start(&wanted));
+            self.snmp = Some(Service::start(&wanted, before));
         }
     }
 

@@ -24,6 +24,8 @@ pub(crate) use sets::Write;
 const CHANGES_MAX: usize = 4096;
 /// Wishes that may wait for the event loop; the master waits then.
 const WISHES_MAX: usize = 4;
+/// How long a session may take to end before the next one begins.
+const FAREWELL_MAX: std::time::Duration = std::time::Duration::from_secs(1);
 /// Where masters listen.
 const DEFAULT_SOCKET: &str = "unix:/var/agentx/master";
 
@@ -58,12 +60,18 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Connects in the background.
-    pub(crate) fn start(settings: &Snmp) -> Self {
+    /// Connects in the background, when the session `before` has ended: a master lets one at a time answer for a subtree.
+    pub(crate) fn start(settings: &Snmp, before: Option<oneshot::Receiver<()>>) -> Self {
         let (changes, told) = mpsc::channel(CHANGES_MAX);
         let (wish, wishes) = mpsc::channel(WISHES_MAX);
         let socket = settings.socket.clone().unwrap_or_else(|| DEFAULT_SOCKET.to_owned());
-        tokio::spawn(agent::run(socket, registrations(settings), told, wish));
+        let registrations = registrations(settings);
+        tokio::spawn(async move {
+            if let Some(before) = before {
+                let _ = tokio::time::timeout(FAREWELL_MAX, before).await;
+            }
+            agent::run(socket, registrations, told, wish).await;
+        });
         Self {
             settings: settings.clone(),
             changes,
