@@ -54,8 +54,7 @@ def main(words):
     with undo.undoing() as stack:
         jobs = int(os.environ.get("NETNS_JOBS", "0")) or 12 * (os.cpu_count() or 1)
         pool = stack.enter_context(concurrent.futures.ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")))
-        # Storms need the machine for themselves.
-        calm = [each for each in chosen if not each.name.startswith("storm")]
+        calm = [each for each in chosen if not each.quiet]
         pending = {(each.name, pair): pool.submit(run.run, each.name, pair, subjects)
                    for each in calm for pair in each.subjects if set(pair) <= set(subjects)}
         for each in calm:
@@ -94,7 +93,8 @@ def judge(title, pool, each, pending, subjects):
         for _ in range(ATTEMPTS - 1):
             if not found:
                 break
-            title.note(f"{name}: again, because of {', '.join(what for what, _ in found)}")
+            still = f" (the machine stood still for {seen.lag:.1f} s)" if seen.lag > 0.3 else ""
+            title.note(f"{name}: again, because of {', '.join(what for what, _ in found)}{still}")
             again = [pool.submit(run.run, each.name, which, subjects) for which in (pair, alone) if which]
             seen = again[0].result()
             bases += [future.result() for future in again[1:]]

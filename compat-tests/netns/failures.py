@@ -8,7 +8,8 @@ import time
 from lab import poll
 
 from .config import VIP, instance, router_config
-from .elections import FAST, pair, settle
+from .elections import FAST, pair, settle, who
+from .events import KernelEvents
 from .rig import PATIENCE, batch
 from .run import ALONE, scenario
 
@@ -30,7 +31,8 @@ def kill_both(rig):
     rig.fact("both hold it", (a.holds(VIP), b.holds(VIP)))
     restarted = time.time()
     a.start()
-    rig.timing("restart to preemption", rig.advert(a, after=restarted).at - a.started_at)
+    taken = rig.advert(a, after=restarted)
+    rig.timing("join to preemption", rig.joined(a, after=restarted), taken)
     b.wait_log("Entering BACKUP STATE", count=2)
     settle(rig, a, b)
     end(rig)
@@ -42,7 +44,7 @@ def kill_parent(rig):
     a, b = pair(rig, **FAST)
     a.kill("p")
     stopped = rig.advert(a, priority=0)
-    rig.timing("priority 0 to takeover", rig.advert(b).at - stopped.at)
+    rig.timing("priority 0 to takeover", stopped, rig.advert(b))
     b.wait_state("MASTER")
     rig.fact("a holds", a.addresses())
     end(rig)
@@ -53,10 +55,10 @@ def kill_child(rig):
     """The parent starts it again; the address goes and comes back before the peer's timer ends, or the peer has it for a moment."""
     a, b = pair(rig)
     killed = a.kill("v")
-    rig.timing("kill to the next advert", rig.advert(a, after=killed + 0.01).at - killed)
+    rig.timing("start again: kill to the next advert", killed, rig.advert(a, after=killed + 0.01))
     a.wait_log("Entering MASTER STATE", count=2)
     settle(rig, a)
-    rig.fact("who has it", (a.state(), b.state(), a.holds(VIP), b.holds(VIP)))
+    rig.fact("who has it", who(a, b))
     rig.fact("the parent says", any("Respawning" in line for line in a.lines()))
     end(rig)
 
@@ -65,13 +67,16 @@ def kill_child(rig):
 def cable(rig):
     """The cable is pulled and put back."""
     a, b = pair(rig, **FAST)
+    events = KernelEvents(rig, a.space)
     pulled = rig.unplug(a)
     a.wait_state("FAULT")
     rig.takeover("last advert to takeover", a, b, after=pulled)
     b.wait_state("MASTER")
     rig.fact("a holds", a.addresses())
-    plugged = rig.plug(a)
-    rig.timing("cable to preemption", rig.advert(a, after=plugged).at - plugged)
+    at = time.time()
+    rig.plug(a)
+    plugged = events.link("eth0", True, at)
+    rig.timing("cable to preemption", plugged, rig.advert(a, after=plugged))
     b.wait_log("Entering BACKUP STATE", count=2)
     settle(rig, a, b)
     end(rig)
@@ -96,6 +101,7 @@ def cable_ipv6(rig):
 def link_down(rig):
     """The interface itself is set down and up."""
     a, b = pair(rig, **FAST)
+    events = KernelEvents(rig, a.space)
     at = time.time()
     a.ip("link", "set", "dev", "eth0", "down")
     a.wait_state("FAULT")
@@ -104,7 +110,7 @@ def link_down(rig):
     rig.fact("a holds", [each for each in a.addresses() if "eth0" in each and "fe80" not in each and "fd09" not in each])
     at = time.time()
     a.ip("link", "set", "dev", "eth0", "up")
-    rig.timing("up to preemption", rig.advert(a, after=at).at - at)
+    rig.timing("up to preemption", events.link("eth0", True, at), rig.advert(a, after=at))
     b.wait_log("Entering BACKUP STATE", count=2)
     settle(rig, a, b)
     rig.fact("states", (a.state(), b.state()))
@@ -115,14 +121,15 @@ def link_down(rig):
 def address_removed(rig):
     """The virtual address is removed by hand: the instance gives up, and is master again after the skew."""
     a, b = pair(rig)
+    events = KernelEvents(rig, a.space)
     at = time.time()
     a.ip("address", "del", f"{VIP}/24", "dev", "eth0")
     gone = rig.advert(a, after=at, priority=0)
-    rig.timing("removal to priority 0", gone.at - at)
-    rig.timing("priority 0 to master again", rig.advert(a, after=gone.at + 0.001, priority=150).at - gone.at)
+    rig.timing("removal to priority 0", events.address(VIP, False, at), gone)
+    rig.timing("priority 0 to master again", gone, rig.advert(a, after=gone.at + 0.001, priority=150))
     a.wait_log("Entering MASTER STATE", count=2)
     settle(rig, a, b)
-    rig.fact("who has it", (a.state(), b.state(), a.holds(VIP), b.holds(VIP)))
+    rig.fact("who has it", who(a, b))
     end(rig)
 
 
@@ -175,6 +182,7 @@ def both_families(rig):
 def source_address_removed(rig):
     """The only address of the interface goes and comes back."""
     a, b = pair(rig, vips=("10.77.0.1/24",), **FAST)
+    events = KernelEvents(rig, a.space)
     at = time.time()
     a.ip("address", "del", f"{a.address}/24", "dev", "eth0")
     a.wait_state("FAULT")
@@ -183,7 +191,7 @@ def source_address_removed(rig):
     rig.fact("a holds", [each for each in a.addresses() if each.startswith("10.")])
     at = time.time()
     a.ip("address", "add", f"{a.address}/24", "dev", "eth0")
-    rig.timing("address to preemption", rig.advert(a, after=at).at - at)
+    rig.timing("address to preemption", events.address(a.address, True, at), rig.advert(a, after=at))
     b.wait_log("Entering BACKUP STATE", count=2)
     settle(rig, a, b)
     end(rig)
@@ -213,6 +221,7 @@ def write_sysctl(path, value):
 def interface_deleted(rig):
     """The interface is deleted and made again, with dynamic_interfaces."""
     a, b = pair(rig, extra="    dynamic_interfaces\n", **FAST)
+    events = KernelEvents(rig, a.space)
     at = time.time()
     rig.lan.ip("link", "del", "dev", "a")
     a.wait_state("FAULT")
@@ -222,11 +231,11 @@ def interface_deleted(rig):
     batch(rig.lan, [f"link add name a type veth peer name eth0 address {a.mac} netns {a.space.name}",
                     f"link set dev a master {rig.BRIDGE} up"])
     batch(a.space, ["link set eth0 up", f"address add {a.address}/24 dev eth0"])
-    rig.timing("made again to preemption", rig.advert(a, after=at).at - at)
+    rig.timing("made again to preemption", events.address(a.address, True, at), rig.advert(a, after=at))
     a.wait_log("Entering MASTER STATE", count=2)
     b.wait_log("Entering BACKUP STATE", count=2)
     settle(rig, a, b)
-    rig.fact("who has it", (a.state(), b.state(), a.holds(VIP), b.holds(VIP)))
+    rig.fact("who has it", who(a, b))
     end(rig)
 
 
@@ -236,8 +245,8 @@ def interface_renamed(rig):
     a, b = pair(rig, extra="    dynamic_interfaces\n", **FAST)
     at = time.time()
     a.ip("link", "set", "dev", "eth0", "down")
-    a.ip("link", "set", "dev", "eth0", "name", "other0", "up")
     a.wait_state("FAULT")
+    a.ip("link", "set", "dev", "eth0", "name", "other0", "up")
     rig.advert(b, after=at)
     b.wait_state("MASTER")
     a.ip("link", "set", "dev", "other0", "down")
@@ -247,7 +256,7 @@ def interface_renamed(rig):
     a.wait_log("Entering MASTER STATE", count=2)
     b.wait_log("Entering BACKUP STATE", count=2)
     settle(rig, a, b)
-    rig.fact("who has it", (a.state(), b.state(), a.holds(VIP), b.holds(VIP)))
+    rig.fact("who has it", who(a, b))
     end(rig)
 
 
@@ -268,7 +277,7 @@ def starts_without_interface(rig):
     a.wait_state("MASTER")
     rig.fact("a within", time.time() - at < 15)
     b.wait_log("Entering BACKUP STATE", count=2)
-    rig.fact("who has it", (a.state(), b.state(), a.holds(VIP), b.holds(VIP)))
+    rig.fact("who has it", who(a, b))
     end(rig)
 
 
@@ -284,7 +293,7 @@ def pause(rig):
     b.wait_log("Entering BACKUP STATE", count=2)
     a.wait_state("MASTER")
     settle(rig, a, b)
-    rig.fact("who has it", (a.state(), b.state(), a.holds(VIP), b.holds(VIP)))
+    rig.fact("who has it", who(a, b))
     end(rig)
 
 
@@ -297,7 +306,7 @@ def reload_unchanged(rig):
     a.wait_log("Reload complete")
     settle(rig, a)
     sent = [frame.at for frame in rig.capture.frames if frame.kind == "advert" and frame.router == "a" and frame.at > at - 0.3]
-    rig.fact("no gap", max(after - before for before, after in zip(sent, sent[1:])) < 0.4)
+    rig.fact("no gap", max(after - before for before, after in zip(sent, sent[1:])) < 0.4 + rig.late(sent[0], sent[-1]))
     rig.fact("no transition", (a.log().count("STATE"), b.log().count("STATE")))
     end(rig)
 
@@ -310,7 +319,7 @@ def reload_priority(rig):
     b.wait_state("MASTER")
     a.wait_log("Entering BACKUP STATE", count=2)
     settle(rig, b, a)
-    rig.fact("who has it", (a.state(), b.state(), a.holds(VIP), b.holds(VIP)))
+    rig.fact("who has it", who(a, b))
     end(rig)
 
 
@@ -399,7 +408,7 @@ def stop_by_signal_int(rig):
     a, b = pair(rig, **FAST)
     a.process.send_signal(signal.SIGINT)
     stopped = rig.advert(a, priority=0)
-    rig.timing("priority 0 to takeover", rig.advert(b, after=stopped.at).at - stopped.at)
+    rig.timing("priority 0 to takeover", stopped, rig.advert(b, after=stopped.at))
     rig.fact("exit code", a.process.wait(20))
     b.wait_state("MASTER")
     end(rig)
@@ -443,7 +452,7 @@ def route_removed(rig):
     at = time.time()
     a.ip("route", "del", "10.80.0.0/24")
     gone = rig.advert(a, after=at, priority=0)
-    rig.timing("priority 0 to master again", rig.advert(a, after=gone.at + 0.001, priority=150).at - gone.at)
+    rig.timing("priority 0 to master again", gone, rig.advert(a, after=gone.at + 0.001, priority=150))
     a.wait_log("Entering MASTER STATE", count=2)
     rig.garp(a, VIP, after=gone.at)
     rig.fact("routes", a.routes())

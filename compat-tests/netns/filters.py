@@ -189,7 +189,7 @@ def strict_lower_priority(rig):
     first = rig.advert(a, after=rig.advert(a).at + 0.1)
     lower(rig, a)
     a.wait_log("with lower priority 50")
-    rig.timing("advert to advert", rig.advert(a, after=first.at + 0.001).at - first.at)
+    rig.timing("advert to advert", first, rig.advert(a, after=first.at + 0.001))
     a.stop()
 
 

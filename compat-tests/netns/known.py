@@ -12,6 +12,11 @@ REFERENCE_ONLY = (
     r"^Netlink: error: No such process\(\d+\), type=RTM_DELROUTE",
 )
 
+BOTH = (
+    # The machine stood still; both say so.
+    r"^A thread timer expired [\d.]+ seconds ago",
+)
+
 OURS_ONLY = (
     # Why the state of the line before was entered. Nothing that stock parsers look for is in it.
     r"^\(\w+\) reason: (?!.*(STATE|state|Entering|MASTER|BACKUP|FAULT))",
@@ -39,7 +44,7 @@ def lines(log):
     """A log without the lines that are known to differ."""
     kept = []
     for line in log:
-        if any(re.search(pattern, line) for pattern in REFERENCE_ONLY):
+        if any(re.search(pattern, line) for pattern in (*REFERENCE_ONLY, *BOTH)):
             continue
         # How many of these there are depends on the phase of two timers.
         if kept and kept[-1] == line and "discarding" in line.lower():

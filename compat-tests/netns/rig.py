@@ -184,6 +184,14 @@ class Router:
     def holds(self, address):
         return any(line.startswith(f"{address}/") for line in self.addresses())
 
+    def has_link_local(self):
+        """Whether the kernel is done with its link-local address: it tells of it once more when it is not tentative any longer."""
+        return self.link_local in self.ip("-o", "-6", "address", "show", "dev", self.INTERFACE, "-tentative").stdout
+
+    def follows(self, address):
+        """Whether it holds `address` just when its last line says that it is master."""
+        return self.holds(address) == (self.state() == "MASTER")
+
     def routes(self, *words):
         return sorted(line.strip() for line in self.space.ip(*words, "route", "show", "table", "all", "proto", "keepalived",
                                                              check=False).stdout.splitlines())
@@ -220,12 +228,14 @@ class Rig:
 
     BRIDGE = "br0"
 
-    def __init__(self, stack, programs, subjects):
-        self.stack, self.programs = stack, programs
+    def __init__(self, stack, programs, subjects, lag):
+        self.stack, self.programs, self.lag = stack, programs, lag
         self.directory = tempfile.mkdtemp(prefix="hrs-netns-")
         os.chmod(self.directory, 0o755)
         stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
         self.timings = {}
+        self.intervals = {}
+        """When the timings began and ended."""
         self.figures = {}
         """What is printed and not compared."""
         self.facts = {}
@@ -244,7 +254,7 @@ class Rig:
                                f"address add {each.address6}/64 dev {each.INTERFACE} nodad"])
         # The kernel makes them when it gets to it, and a program that starts before says so.
         for each in self.routers:
-            poll.until("a link-local address", lambda each=each: each.holds(each.link_local), PATIENCE, 0.01)
+            poll.until("a link-local address", each.has_link_local, PATIENCE, 0.01)
         self.capture = Capture(stack, self.lan, [each.name for each in self.routers])
 
     def program(self, subject):
@@ -265,9 +275,15 @@ class Rig:
         self.lan.ip("link", "set", "dev", router.name, "up")
         return time.time()
 
-    def timing(self, name, seconds):
-        """A duration that must be the reference's within a tenth or 50 ms."""
-        self.timings[name] = seconds
+    def timing(self, name, since, until):
+        """A time between two frames or moments that must be the reference's within a tenth or 50 ms."""
+        since, until = (each if isinstance(each, float) else each.at for each in (since, until))
+        self.timings[name] = until - since
+        self.intervals[name] = (since, until)
+
+    def late(self, since, until):
+        """What a daemon may be late from `since` to `until` without a fault of its own, in seconds."""
+        return self.lag.worst + self.lag.held(since, until)
 
     def fact(self, name, value):
         """Something that must be equal for ours and the reference."""
@@ -288,8 +304,16 @@ class Rig:
     def takeover(self, name, old, new, after=0.0):
         """Times the first advert of `new` from the last one of `old` before it, and returns it."""
         first = self.advert(new, after=after)
-        self.timing(name, first.at - self.last_advert(old, first.at).at)
+        self.timing(name, self.last_advert(old, first.at), first)
         return first
+
+    def joined(self, router, after=0.0, timeout=PATIENCE):
+        """The report with which the kernel tells that `router` has joined the adverts' group, from `after` on.
+
+        Its down timer begins then: how long the machine takes to start a program is not in what is counted from here.
+        """
+        return self.capture.wait(f"{router.name} ({router.subject}) joins", lambda frame: frame.kind in ("igmp", "mld") and frame.router == router.name
+                                 and any(re.search(r"(224\.0\.0\.18|ff02::12)\b", each) for each in frame.fields["records"]), after, timeout)
 
     def last_advert(self, router, before, priority=None, vrid=None):
         return self.capture.last(is_advert(router, priority, vrid), before)

@@ -91,7 +91,7 @@ def malformed(seed, count):
     return found
 
 
-@scenario(OURS, logs="ignored", packets=False)
+@scenario(OURS, logs="ignored", packets=False, quiet=True)
 def storm_malformed_adverts(rig):
     """50,000 malformed adverts in a second or two; 500,000 in ten seconds."""
     a, b = start_pair(rig, body=PASS)
@@ -122,7 +122,7 @@ def storm_malformed_adverts(rig):
     b.stop()
 
 
-@scenario(OURS, logs="ignored", packets=False)
+@scenario(OURS, logs="ignored", packets=False, quiet=True)
 def storm_flaps(rig):
     """The cable is pulled and put back many times; then everything is as before."""
     a, b = start_pair(rig, **FAST)
@@ -142,7 +142,7 @@ def storm_flaps(rig):
     end(rig)
 
 
-@scenario(OURS, logs="ignored", packets=False)
+@scenario(OURS, logs="ignored", packets=False, quiet=True)
 def storm_links(rig):
     """Links that nobody uses come and go by the hundred beside a master and a backup."""
     a, b = start_pair(rig, **FAST)
@@ -160,7 +160,7 @@ def storm_links(rig):
     end(rig)
 
 
-@scenario((("2.3.3", "2.3.3"), ("ours", "ours")), logs="ignored", packets=False)
+@scenario((("2.3.3", "2.3.3"), ("ours", "ours")), logs="ignored", packets=False, quiet=True)
 def storm_instances(rig):
     """50 instances (255 long) of 20 addresses start, move and come back; not slower than the reference."""
     a, b = rig.routers
@@ -187,7 +187,7 @@ def storm_instances(rig):
     stopped = rig.advert(a, priority=0, after=at)
     poll.until(f"b ({b.subject}) holds all", lambda: held(b) == 20 * count, 120, 0.02)
     moved = rig.capture.last(lambda frame: frame.kind == "garp" and frame.router == "b")
-    rig.timings["start: priority 0 to the last announcement"] = moved.at - stopped.at
+    rig.timing("start: priority 0 to the last announcement", stopped, moved)
     rig.figures["b CPU"] = cpu(b.child()) - used[b]
     rig.figures["b MiB"] = memory(b.child()) / 1024
     rig.expect("nothing is left on a", held(a) == 0)

@@ -1,15 +1,15 @@
 """When things happen that the other scenarios do not time, and adverts that others send."""
 
 import os
-import socket
-import struct
 import time
 
 from lab import poll
 
 from . import wire
+from .bfd import is_bfd
 from .config import VIP, instance, router_config
-from .elections import FAST, failover, pair, peers, settle
+from .elections import FAST, failover, pair, peers, settle, who
+from .events import KernelEvents
 from .failures import end
 from .rig import PATIENCE, is_advert
 from .run import ALONE, scenario
@@ -22,9 +22,11 @@ def startup_delay(rig):
     for router, priority in ((a, 150), (b, 100)):
         router.configure(router_config(router, instance(router, priority=priority, **FAST), extra="    vrrp_startup_delay 2\n"))
     b.start()
-    rig.timing("start of b to its first advert", rig.advert(b).at - b.started_at)
+    first = rig.advert(b)
+    rig.timing("join of b to its first advert", rig.joined(b), first)
     a.start()
-    rig.timing("start of a to its first advert", rig.advert(a).at - a.started_at)
+    first = rig.advert(a)
+    rig.timing("join of a to its first advert", rig.joined(a), first)
     b.wait_log("Entering BACKUP STATE", count=2)
     settle(rig, a, b)
     end(rig)
@@ -49,7 +51,8 @@ def owner_without_state(rig):
         router.configure(text(router, priority))
     a, b = rig.routers
     a.start()
-    rig.timing("start to first advert", rig.advert(a).at - a.started_at)
+    first = rig.advert(a)
+    rig.timing("join to first advert", rig.joined(a), first)
     a.wait_log("Entering MASTER STATE")
     b.start()
     settle(rig, a, b)
@@ -70,7 +73,7 @@ def two_owners(rig):
     b.wait_log("CONFIGURATION ERROR")
     settle(rig, b, a)
     rig.fact("what is wrong", [line for router in rig.routers for line in router.lines() if "CONFIGURATION ERROR" in line])
-    rig.fact("who has it", (a.state(), b.state(), a.holds(VIP), b.holds(VIP)))
+    rig.fact("who has it", who(a, b))
     end(rig)
 
 
@@ -88,9 +91,9 @@ def garp_lower_prio(rig):
     answer = rig.advert(a, after=advert.at)
     first = rig.garp(a, VIP, after=answer.at)
     rig.expect("answered before its time", answer.at - advert.at < 3.5)
-    rig.timing("advert to the first burst", first.at - answer.at)
-    rig.timing("first to second burst", rig.garp(a, VIP, after=first.at + 0.5).at - first.at)
-    rig.timing("answer to the next advert", rig.advert(a, after=answer.at + 0.001).at - answer.at)
+    rig.timing("advert to the first burst", answer, first)
+    rig.timing("first to second burst", first, rig.garp(a, VIP, after=first.at + 0.5))
+    rig.timing("answer to the next advert", answer, rig.advert(a, after=answer.at + 0.001))
     a.wait_log("(VI_1) Sending/queueing", count=3)
     a.stop()
 
@@ -202,54 +205,23 @@ def script_times(rig):
     settle(rig, a, b)
     a.write("fail", "")
     a.wait_log("from 150 to 90")
-    rig.timing("first failing run to the change", time.time() - first_time(a, "failed"))
+    rig.timing("first failing run to the change", first_time(a, "failed"), time.time())
     b.wait_state("MASTER")
     taken = rig.advert(b)
-    rig.timing("last advert that outranks b to the move", taken.at - rig.last_advert(a, taken.at, priority=150).at)
+    rig.timing("last advert that outranks b to the move", rig.last_advert(a, taken.at, priority=150), taken)
     a.wait_log("Entering BACKUP STATE", count=2)
     os.unlink(a.path("fail"))
     a.wait_log("from 90 to 150")
     changed = time.time()
-    rig.timing("first good run to the change", changed - first_time(a, "passed"))
+    rig.timing("first good run to the change", first_time(a, "passed"), changed)
     back = rig.advert(a, after=changed)
     said = a.lines()
     discarded = sum("- discarding" in line for line in said[max(n for n, line in enumerate(said) if "from 90 to 150" in line):])
     heard = [frame.at for frame in rig.capture.frames if is_advert(b)(frame) and frame.at < back.at]
-    rig.timing("last advert that a heeded to the return", back.at - heard[-1 - discarded])
+    rig.timing("last advert that a heeded to the return", heard[-1 - discarded], back)
     b.wait_log("Entering BACKUP STATE", count=2)
     settle(rig, a, b)
     end(rig)
-
-
-RTM_NEWLINK, RTM_DELADDR = 16, 21
-IFF_RUNNING = 0x40
-
-
-class KernelEvents:
-    """What rtnetlink reports in a namespace, with the time at which it was read."""
-
-    def __init__(self, rig, space):
-        self.socket = space.call(self._open)
-        rig.stack.callback(self.socket.close)
-
-    @staticmethod
-    def _open():
-        sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
-        sock.bind((0, 1 | 0x10))  # RTMGRP_LINK, RTMGRP_IPV4_IFADDR
-        return sock
-
-    def wait(self, accept):
-        """The time of the first message that `accept(kind, body)` takes."""
-        until = time.time() + PATIENCE
-        while time.time() < until:
-            self.socket.settimeout(max(until - time.time(), 0.01))
-            data, at = self.socket.recv(65536), time.time()
-            while len(data) >= 16:
-                length, kind = struct.unpack("=IH", data[:6])
-                if accept(kind, data[16:length]):
-                    return at
-                data = data[(length + 3) & ~3:]
-        raise poll.TimedOut("no such event of the kernel")
 
 
 @scenario()
@@ -258,8 +230,25 @@ def own_address_after_cable(rig):
     a, b = pair(rig, **FAST)
     events = KernelEvents(rig, a.space)
     rig.unplug(a)
-    down = events.wait(lambda kind, body: kind == RTM_NEWLINK and not struct.unpack("=I", body[8:12])[0] & IFF_RUNNING)
-    gone = events.wait(lambda kind, body: kind == RTM_DELADDR and socket.inet_aton(VIP) in body)
-    rig.timing("link down to the address gone", gone - down)
+    rig.timing("link down to the address gone", events.link("eth0", False), events.address(VIP, False))
     b.wait_state("MASTER")
     end(rig)
+
+
+@scenario(ALONE, logs="ignored", packets=False, quiet=True)
+def start_times(rig):
+    """From the start of the program to the first advert, multicast and unicast, and to the first packet of BFD: the best of three starts."""
+    a = rig.routers[0]
+    lone = f"unicast_src_ip {a.address}\nunicast_peer {{\n  10.9.0.250\n}}"
+    a.configure(router_config(a, "bfd_instance B1 {\n  neighbor_ip 10.9.0.250\n}\n", instance(a, priority=150, **FAST),
+                              instance(a, name="VI_2", vrid=52, priority=150, vips=("10.9.0.101/24",), body=lone, **FAST)))
+    firsts = {"multicast advert": is_advert(a, vrid=51), "unicast advert": is_advert(a, vrid=52), "BFD packet": is_bfd(a)}
+    found = {name: [] for name in firsts}
+    for _ in range(3):
+        a.start(wait=False)
+        for name, test in firsts.items():
+            found[name].append((rig.capture.wait(name, test, a.started_at), a.started_at))
+        a.stop()
+    for name, starts in found.items():
+        first, started_at = min(starts, key=lambda each: each[0].at - each[1])
+        rig.timing(f"start to the first {name}", started_at, first)

@@ -8,6 +8,7 @@ from lab import poll, undo
 
 from .config import VIP, instance, router_config
 from .elections import FAST, settle
+from .events import KernelEvents
 from .failures import end
 from .rig import batch
 from .run import ALONE, scenario
@@ -142,10 +143,10 @@ def interface_up_down_delays(rig):
     rig.fact("no transition", a.log().count("STATE") - before)
     pulled = rig.unplug(a)
     a.wait_state("FAULT")
-    rig.timing("cable to FAULT", time.time() - pulled)
+    rig.timing("cable to FAULT", pulled, time.time())
     plugged = rig.plug(a)
     a.wait_state("BACKUP")
-    rig.timing("cable to BACKUP", time.time() - plugged)
+    rig.timing("cable to BACKUP", plugged, time.time())
     a.stop()
 
 
@@ -156,14 +157,15 @@ def track_group(rig):
         batch(router.space, ["link add name up0 type veth peer name peer0", "link set peer0 up", "link set up0 addrgenmode none up"])
     blocks = "track_group G {\n  group {\n    VI_1\n  }\n}\nstatic_ipaddress {\n  10.8.0.1/24 dev up0 track_group G\n}\n"
     a, b = start(rig, lambda router, priority: router_config(router, blocks, instance(router, priority=priority, **FAST)))
+    events = KernelEvents(rig, a.space)
     at = time.time()
     a.ip("link", "set", "dev", "up0", "down")
     stopped = rig.advert(a, after=at, priority=0)
-    rig.timing("down to priority 0", stopped.at - at)
+    rig.timing("down to priority 0", events.link("up0", False, at), stopped)
     b.wait_state("MASTER")
     at = time.time()
     a.ip("link", "set", "dev", "up0", "up")
-    rig.timing("up to preemption", rig.advert(a, after=at).at - at)
+    rig.timing("up to preemption", events.link("up0", True, at), rig.advert(a, after=at))
     b.wait_log("Entering BACKUP STATE", count=2)
     settle(rig, a, b)
     end(rig)

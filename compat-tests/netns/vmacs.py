@@ -5,6 +5,7 @@ import time
 
 from .config import VIP, instance, router_config
 from .elections import FAST, failover, pair, settle
+from .events import KernelEvents
 from .failures import end
 from .rig import PATIENCE, batch
 from .run import ALONE, scenario
@@ -127,13 +128,16 @@ def vmac_of_addresses(rig):
 def vmac_cable(rig):
     """The cable of the interface below is pulled and put back."""
     a, b = pair(rig, body="use_vmac", **FAST)
+    events = KernelEvents(rig, a.space)
     pulled = rig.unplug(a)
     a.wait_state("FAULT")
     rig.takeover("last advert to takeover", a, b, after=pulled)
     b.wait_state("MASTER")
     look(rig, a, "fault", "vrrp.51", "eth0")
-    plugged = rig.plug(a)
-    rig.timing("cable to preemption", rig.advert(a, after=plugged).at - plugged)
+    at = time.time()
+    rig.plug(a)
+    plugged = events.link("eth0", True, at)
+    rig.timing("cable to preemption", plugged, rig.advert(a, after=plugged))
     b.wait_log("Entering BACKUP STATE", count=2)
     settle(rig, a, b)
     look(rig, a, "master again", "vrrp.51", "eth0")
