@@ -448,6 +448,30 @@ def addresses(rig):
     failover(rig, a, b)
 
 
+def mcast_dst_ip(rig, group, **options):
+    """The group of one instance: adverts go there and are heard there, and nowhere else."""
+    for router, priority in zip(rig.routers, (150, 100)):
+        router.configure(router_config(router, instance(router, priority=priority, body=f"mcast_dst_ip {group}", **options, **FAST)))
+    a, b = rig.routers
+    a.start()
+    a.wait_state("MASTER")
+    b.start()
+    settle(rig, a, b)
+    failover(rig, a, b, joins=False)
+    rig.fact("groups", sorted({frame.text.split(">")[2].split()[0] for frame in rig.capture.frames if frame.kind == "advert"}))
+
+
+@scenario()
+def mcast_dst_ip_ipv4(rig):
+    mcast_dst_ip(rig, "224.0.0.77")
+
+
+@scenario()
+def mcast_dst_ip_ipv6(rig):
+    rig.vip = "fe80::100"
+    mcast_dst_ip(rig, "ff02::77", vips=("fe80::100", "fd09::100/64"))
+
+
 @scenario()
 def mcast_group_and_source(rig):
     """vrrp_mcast_group4 and mcast_src_ip."""
