@@ -173,7 +173,7 @@ def vmac_left_behind(rig):
     rig.garp(a, VIP, after=killed)
     a.wait_state("MASTER")
     look(rig, a, "found", "vrrp.51", "eth0")
-    rig.fact("it says so", [line for line in a.lines() if "Found matching" in line])
+    rig.fact("it says so", [line for line in a.lines() if "Found matching" in line or "Success creating" in line])
     a.stop()
     rig.fact("after the end", (links(a), a.addresses(), ruleset(a)))
 

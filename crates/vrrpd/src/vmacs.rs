@@ -87,12 +87,32 @@ impl Vmacs {
         for (instance, vmac, is_new) in created {
             let Some(link) = means.interfaces.by_name(&vmac.name).cloned() else { continue };
             let shared = set_up(instance, vmac, &link, means);
-            normal!("({}): Success creating {} interface {}", instance.name, kind(vmac), vmac.name);
+            if is_new {
+                normal!("({}): Success creating {} interface {}", instance.name, kind(vmac), vmac.name);
+            }
             let (instance, vmac) = (instance.name.clone(), vmac.clone());
             self.made.push(Made { instance, vmac, index: link.index, is_new, shared });
         }
         read_again(means);
         true
+    }
+
+    /// The interface below entered or left a VRF (index, 0 for none): those on it follow.
+    pub(crate) fn follow_vrf(&self, base: &str, vrf: u32, interfaces: &Interfaces, kernel: &Route) {
+        for made in self.made.iter().filter(|made| made.vmac.base == base) {
+            if interfaces.by_index(made.index).is_none_or(|link| link.master == vrf) {
+                continue;
+            }
+            let (name, instance) = (&made.vmac.name, &made.instance);
+            match kernel.set_master(made.index, vrf) {
+                Ok(()) => normal!(
+                    "vmac: Success changing VRF of VMAC interface {name} for vrrp_instance {instance}"
+                ),
+                Err(error) => normal!(
+                    "vmac: Error changing VRF of VMAC interface {name} for vrrp_instance {instance}: {error}"
+                ),
+            }
+        }
     }
 
     /// Removes those that a configuration does not have; all of them at the end.
@@ -109,19 +129,11 @@ impl Vmacs {
             means.firewall.remove_vmac(&made.vmac, made.index, made.shared, means.interfaces);
             release_base(&made.vmac, means.sysctls);
             match means.kernel.delete_link(made.index) {
-                Ok(()) => normal!(
-                    "({}) Success removing {} interface {}",
-                    made.instance,
-                    kind(&made.vmac),
-                    made.vmac.name
-                ),
+                Ok(()) => normal!("({}) Success removing VMAC interface {}", made.instance, made.vmac.name),
                 Err(error) if error.errno() == Some(libc::ENODEV) => {}
-                Err(error) => normal!(
-                    "({}) Error removing {} interface {}: {error}",
-                    made.instance,
-                    kind(&made.vmac),
-                    made.vmac.name
-                ),
+                Err(error) => {
+                    normal!("({}) Error removing VMAC interface {}: {error}", made.instance, made.vmac.name)
+                }
             }
         }
         if !gone.is_empty() {
@@ -220,17 +232,21 @@ fn set_up(instance: &VrrpInstance, vmac: &Vmac, link: &Link, means: &mut Means<'
             shared = if vmac.ipv6 { base_address } else { None };
             means.firewall.add_vmac(vmac, link.index, shared, means.interfaces);
         }
-        VmacKind::Ipvlan { .. } => {}
+        VmacKind::Ipvlan { .. } if vmac.ipv6 || excluded_ipv6 => {}
+        VmacKind::Ipvlan { .. } => {
+            let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"), "1");
+        }
     }
-    let without_link_local = means.kernel.without_link_local(link.index);
-    if let Err(error) = without_link_local.and_then(|()| means.kernel.set_up(link.index)) {
+    let prepared = match vmac.kind {
+        VmacKind::Macvlan(_) => means.kernel.without_link_local(link.index),
+        // Two ipvlans of an interface have one hardware address; the kernel makes link-local ones that differ.
+        VmacKind::Ipvlan { .. } => Ok(()),
+    };
+    if let Err(error) = prepared.and_then(|()| means.kernel.set_up(link.index)) {
         normal!("({}): Unable to set up interface {name}: {error}", instance.name);
     }
     let own: Option<(IpAddr, u8)> = match vmac.kind {
-        VmacKind::Ipvlan { address: Some(address), .. } => Some(address),
-        VmacKind::Ipvlan { address: None, .. } => {
-            Some((link_local_address(vmac, base_address, means).into(), 64))
-        }
+        VmacKind::Ipvlan { address, .. } => address,
         VmacKind::Macvlan(_) if vmac.ipv6 && !instance.transmit_by_base => Some(match instance.source {
             Some(source) => (source, 64),
             None => (link_local_address(vmac, base_address, means).into(), 64),

@@ -229,8 +229,10 @@ impl Interfaces {
             return;
         }
         address.device = match &self.vmac {
-            // An address of the other family stays below: the VMAC's address is not for it.
-            Some(vmac) if base == interface && same_family => vmac.name.clone(),
+            // An address of the other family stays below: the VMAC's address is not for it. An ipvlan is for adverts alone.
+            Some(Vmac { name, kind: VmacKind::Macvlan(_), .. }) if base == interface && same_family => {
+                name.clone()
+            }
             Some(_) | None => base,
         };
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use keepalived_config::resolved::{Address, Config};
-use netlink::{Link, LinkAddress, Monitor};
+use netlink::{Link, LinkAddress, LinkKind, Monitor};
 use vrrp::{Family, Input, InstanceId, LinkId};
 
 use super::{Shell, SockpoolLog, read_interfaces, source};
@@ -93,8 +93,14 @@ impl Shell {
 
     /// An interface appeared, changed its name or its flags.
     fn link_reported(&mut self, link: Link) {
-        let name = link.name.clone();
-        let before = self.interfaces.set_link(link).map(|before| before.name);
+        let (name, master) = (link.name.clone(), link.master);
+        let before = self.interfaces.set_link(link);
+        if before.as_ref().is_some_and(|before| before.master != master) {
+            let vrf = self.interfaces.by_index(master).filter(|link| link.kind == LinkKind::Vrf);
+            let vrf = vrf.map_or(0, |link| link.index);
+            self.vmacs.follow_vrf(&name, vrf, &self.interfaces, &self.route);
+        }
+        let before = before.map(|before| before.name);
         let is_base =
             |vmac: &keepalived_config::resolved::Vmac| vmac.base == name && !self.vmacs.has(&vmac.name);
         if self.config.instances.iter().any(|instance| instance.vmacs().any(is_base)) {
