@@ -14,9 +14,24 @@ pub(crate) fn title() -> String {
     format!("Keepalived v{VERSION} ({DATE})")
 }
 
-/// `Running on Linux R V (built for Linux X)`.
+/// `Running on Linux R V (built for Linux X)`, or a warning when the kernel is older than that.
 pub(crate) fn running_on() -> String {
-    format!("Running on {} (built for Linux {KERNEL_INTERFACE})", kernel())
+    running_on_kernel(&kernel())
+}
+
+fn running_on_kernel(kernel: &str) -> String {
+    let release = kernel.split(' ').nth(1).unwrap_or_default();
+    if numbers(release) < numbers(KERNEL_INTERFACE) {
+        format!("WARNING - keepalived was built for newer Linux {KERNEL_INTERFACE}, running on {kernel}")
+    } else {
+        format!("Running on {kernel} (built for Linux {KERNEL_INTERFACE})")
+    }
+}
+
+/// The first three numbers of a release such as `6.1.0-57-amd64`.
+fn numbers(release: &str) -> [u32; 3] {
+    let mut parts = release.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    std::array::from_fn(|_| parts.next().unwrap_or(0))
 }
 
 /// The text of `-v`.
@@ -50,4 +65,20 @@ fn distribution() -> Option<String> {
     let text = std::fs::read_to_string("/etc/os-release").ok()?;
     let value = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
     Some(value.trim_matches('"').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::running_on_kernel;
+
+    #[test]
+    fn an_older_kernel_is_warned_of() {
+        let old = running_on_kernel("Linux 6.1.0-57-amd64 #1 SMP");
+        assert_eq!(
+            old,
+            "WARNING - keepalived was built for newer Linux 6.12.21, running on Linux 6.1.0-57-amd64 #1 SMP"
+        );
+        let new = running_on_kernel("Linux 6.18.44 #1");
+        assert_eq!(new, "Running on Linux 6.18.44 #1 (built for Linux 6.12.21)");
+    }
 }
