@@ -22,7 +22,7 @@ pub enum DirectRoute {
 /// One `server` line.
 #[derive(Clone, Debug)]
 pub struct Server {
-    /// Its place in [`Proxy::servers`].
+    /// Its place in [`crate::runtime::Proxy::servers`].
     pub index: ServerIndex,
     /// `id`, or its position counted from 1.
     pub id: u32,
