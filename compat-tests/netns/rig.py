@@ -324,9 +324,18 @@ class Rig:
 
 
 def is_dead(pid):
-    """Whether nothing is left of a process but its exit status."""
+    """Whether nothing is left of a process but its exit status: its first thread can be a zombie while others still hold its files."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return all(is_over(f"/proc/{pid}/task/{thread}/stat") for thread in threads)
+
+
+def is_over(stat):
+    """Whether a thread has ended."""
+    try:
+        with open(stat, encoding="utf-8", errors="replace") as file:
             return file.read().rsplit(")", 1)[1].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return True
