@@ -95,7 +95,11 @@ def judge(title, pool, each, pending, subjects):
                 break
             still = f" (the machine stood still for {seen.lag:.1f} s)" if seen.lag > 0.3 else ""
             title.note(f"{name}: again, because of {', '.join(what for what, _ in found)}{still}")
-            again = [pool.submit(run.run, each.name, which, subjects) for which in (pair, alone) if which]
+            again = []
+            for which in (pair, alone) if alone else (pair,):
+                again.append(pool.submit(run.run, each.name, which, subjects))
+                if each.quiet:
+                    again[-1].result()
             seen = again[0].result()
             bases += [future.result() for future in again[1:]]
             found = differences(each, bases, seen)

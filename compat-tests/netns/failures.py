@@ -55,7 +55,7 @@ def kill_child(rig):
     """The parent starts it again; the address goes and comes back before the peer's timer ends, or the peer has it for a moment."""
     a, b = pair(rig)
     killed = a.kill("v")
-    rig.timing("start again: kill to the next advert", killed, rig.advert(a, after=killed + 0.01))
+    rig.timing("start again: kill to the next advert", killed, rig.advert(a, after=killed + 0.01), work=True)
     a.wait_log("Entering MASTER STATE", count=2)
     settle(rig, a)
     rig.fact("who has it", who(a, b))

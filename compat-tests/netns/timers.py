@@ -251,4 +251,4 @@ def start_times(rig):
         a.stop()
     for name, starts in found.items():
         first, started_at = min(starts, key=lambda each: each[0].at - each[1])
-        rig.timing(f"start to the first {name}", started_at, first)
+        rig.timing(f"start to the first {name}", started_at, first, work=True)
