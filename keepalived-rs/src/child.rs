@@ -127,14 +127,16 @@ fn reader(
     options: &Options,
     machine: &Machine,
     first: Outcome,
-) -> Box<dyn FnMut() -> Result<Config, String>> {
+) -> Box<dyn FnMut() -> Result<Rc<Config>, String>> {
     let options = options.clone();
     let machine = machine.clone();
     let mut first = Some(first);
     Box::new(move || {
         let outcome = first.take().unwrap_or_else(|| {
             let read = ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config };
-            keepalived_config::load(&options.config_file, &read, &machine)
+            let outcome = keepalived_config::load(&options.config_file, &read, &machine);
+            sys::memory::give_back();
+            outcome
         });
         for text in outcome.lines(Reader::Vrrp, true) {
             line!("{text}");
@@ -154,7 +156,7 @@ pub(crate) fn bfd_reader(
     options: &Options,
     machine: &Machine,
     first: Outcome,
-) -> Box<dyn FnMut() -> Result<Config, String>> {
+) -> Box<dyn FnMut() -> Result<Rc<Config>, String>> {
     let options = options.clone();
     let machine = machine.clone();
     let mut first = Some(first);

@@ -117,6 +117,8 @@ fn read(options: &Options, machine: &Machine) -> Outcome {
 fn load_config(options: &Options, machine: &Machine) -> Outcome {
     let read = ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config };
     let mut outcome = load(&options.config_file, &read, machine);
+    // Reading takes several times what the result does, and the children inherit it.
+    sys::memory::give_back();
     // `-C`: only checks, of which there are none; `--all`: everything, whatever the configuration holds.
     outcome.has_vrrp = options.vrrp && (outcome.has_vrrp || options.all_children);
     outcome
@@ -343,7 +345,7 @@ impl Parent<'_> {
             Request::Reload => self.reload(),
             Request::Data => {
                 line!("Printing parent data for process({}) on signal", getpid());
-                if let Err(error) = dump::parent(self.running.config.as_ref(), self.dump_suffix()) {
+                if let Err(error) = dump::parent(self.running.config.as_deref(), self.dump_suffix()) {
                     line!("Can't open {} - {error}", dump::PARENT_FILE);
                 }
                 self.pass_on(libc::SIGUSR1);

@@ -9,6 +9,7 @@ mod shell;
 mod sockets;
 
 use keepalived_config::resolved::Config;
+use std::rc::Rc;
 
 /// What the binary's signal handling asks of the running BFD process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub enum ExitReason {
 /// Everything [`run`] needs.
 pub struct Params {
     /// Reads and checks the configuration: called at start and at each reload.
-    pub read_config: Box<dyn FnMut() -> Result<Config, String>>,
+    pub read_config: Box<dyn FnMut() -> Result<Rc<Config>, String>>,
     /// Signals, in the order in which they came. A closed channel means `Stop`.
     pub control: tokio::sync::mpsc::UnboundedReceiver<Control>,
     /// Called for each [`Report`].

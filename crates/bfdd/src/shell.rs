@@ -2,6 +2,7 @@
 
 use std::io::{self, PipeWriter, Write};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -37,7 +38,7 @@ pub(crate) struct Running {
 
 pub(crate) struct Shell {
     params: Params,
-    config: Config,
+    config: Rc<Config>,
     running: Vec<Running>,
     single_hop: Option<Receiver>,
     multihop: Option<Receiver>,

@@ -21,6 +21,7 @@ mod tree;
 mod words;
 
 use std::path::Path;
+use std::rc::Rc;
 
 use config_text::{Severity, SourceMap};
 
@@ -40,8 +41,8 @@ pub const SCRIPT_SECURITY: &str = "script-security";
 /// What reading a configuration came to.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// What can run; absent when something makes it impossible.
-    pub config: Option<Config>,
+    /// What can run; absent when something makes it impossible. Shared, because it may hold thousands of addresses.
+    pub config: Option<Rc<Config>>,
     /// Whether there is anything for the VRRP child, even if it would refuse to run it.
     pub has_vrrp: bool,
     /// `net_namespace`, `instance`, `use_pid_dir`, whatever else is wrong.
@@ -132,7 +133,15 @@ pub fn load(path: &Path, options: &ReadOptions, system: &dyn System) -> Outcome 
     };
     let messages = messages.into_list();
     let refused = messages.iter().any(|m| m.diagnostic.severity == Severity::Alert);
-    Outcome { config: config.filter(|_| !refused), has_vrrp, identity, messages, sources, saved, stopped }
+    Outcome {
+        config: config.filter(|_| !refused).map(Rc::new),
+        has_vrrp,
+        identity,
+        messages,
+        sources,
+        saved,
+        stopped,
+    }
 }
 
 /// Whether a statement at top level is work for the VRRP child, however wrong it is.

@@ -262,7 +262,7 @@ proptest! {
         let outcome = load_text(&text.join(" "));
         if let Some(config) = outcome.config {
             prop_assert!(outcome.messages.iter().all(|m| m.diagnostic.severity < Severity::Alert));
-            for instance in config.instances {
+            for instance in &config.instances {
                 prop_assert!(instance.virtual_router_id > 0 && instance.priority > 0 && !instance.interface.is_empty());
             }
         }

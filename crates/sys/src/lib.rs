@@ -9,6 +9,7 @@ pub mod environment;
 pub mod fd_passing;
 pub mod inherited;
 pub mod limits;
+pub mod memory;
 pub mod messages;
 pub mod namespace;
 pub mod notify;

@@ -472,7 +472,12 @@ impl Router {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.out.pop_front()
+        let output = self.out.pop_front();
+        if output.is_none() {
+            // Hundreds of instances that move at once fill it with megabytes.
+            self.out.shrink_to(64);
+        }
+        output
     }
 
     /// The next thing to do if it is a line about a script: after a reload these come before everything else.

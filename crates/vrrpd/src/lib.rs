@@ -29,6 +29,7 @@ mod sysctl;
 mod vmacs;
 
 use keepalived_config::resolved::Config;
+use std::rc::Rc;
 
 pub use dump::{Reader, global_definitions, path as dump_path, write as write_dump};
 
@@ -107,7 +108,7 @@ pub struct Params {
     /// and once a reload (after `Reloading` was logged). It logs what the reference's VRRP child logs while reading.
     /// An error at start ends [`run`] with [`ExitReason::Config`]; at a reload it is the reason for which the old
     /// configuration keeps running.
-    pub read_config: Box<dyn FnMut() -> Result<Config, String>>,
+    pub read_config: Box<dyn FnMut() -> Result<Rc<Config>, String>>,
     /// Signals, in the order in which they came. A closed channel means `Stop`.
     pub control: tokio::sync::mpsc::UnboundedReceiver<Control>,
     /// Called for each [`Report`].

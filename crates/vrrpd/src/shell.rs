@@ -12,6 +12,7 @@ mod snmp;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime};
 
 use keepalived_config::resolved::{Config, VmacKind, VrrpInstance};
@@ -52,7 +53,7 @@ const DOOMED_FOR: Duration = Duration::from_secs(1);
 
 pub(crate) struct Shell {
     params: Params,
-    config: Config,
+    config: Rc<Config>,
     pub(crate) router: Router,
     interfaces: Interfaces,
     addresses: Addresses,

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::os::fd::AsFd;
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -179,7 +180,7 @@ impl Daemon {
         let thread = std::thread::spawn(move || {
             setns(file.as_fd(), CloneFlags::CLONE_NEWNET).unwrap();
             let params = Params {
-                read_config: Box::new(move || next_config.recv_timeout(PATIENCE).unwrap()),
+                read_config: Box::new(move || next_config.recv_timeout(PATIENCE).unwrap().map(Rc::new)),
                 control: controls,
                 report: Box::new(move |what| report.send(what).unwrap()),
                 bfd_events: None,
@@ -341,7 +342,7 @@ fn an_unreadable_configuration_at_start_is_final() {
         setns(file.as_fd(), CloneFlags::CLONE_NEWNET).unwrap();
         let (_control, controls) = tokio::sync::mpsc::unbounded_channel();
         vrrpd::run(Params {
-            read_config: Box::new(move || next.recv().unwrap()),
+            read_config: Box::new(move || next.recv().unwrap().map(Rc::new)),
             control: controls,
             report: Box::new(|_| {}),
             bfd_events: None,

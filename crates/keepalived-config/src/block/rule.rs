@@ -333,7 +333,7 @@ mod tests {
     }
 
     fn rule(line: &str) -> VirtualRule {
-        load_rule(line).config.unwrap().instances.remove(0).virtual_rules.remove(0)
+        load_rule(line).config.unwrap().instances[0].virtual_rules[0].clone()
     }
 
     #[test]

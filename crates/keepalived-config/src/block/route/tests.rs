@@ -18,7 +18,7 @@ fn load_route(line: &str) -> Outcome {
 }
 
 fn route(line: &str) -> VirtualRoute {
-    load_route(line).config.unwrap().instances.remove(0).virtual_routes.remove(0)
+    load_route(line).config.unwrap().instances[0].virtual_routes[0].clone()
 }
 
 #[test]

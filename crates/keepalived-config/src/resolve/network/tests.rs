@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use std::path::Path;
+use std::rc::Rc;
 
 use crate::fake::FakeSystem;
 use crate::resolved::{Config, VmacKind};
@@ -16,7 +17,7 @@ fn instance(name: &str, lines: &str) -> String {
 }
 
 fn config(text: &str) -> Config {
-    load_text(text).config.unwrap()
+    Rc::unwrap_or_clone(load_text(text).config.unwrap())
 }
 
 const VIP4: &str = "virtual_ipaddress {\n 10.0.0.1/24\n}\n";
