@@ -10,6 +10,8 @@ import sys
 import metadata
 
 FILES = {
+    "docs/keywords-haproxy.md":
+        "cargo run --quiet --release --locked -p haproxy-config --example keywords".split(),
     "docs/keywords-keepalived.md":
         "cargo run --quiet --release --locked -p keepalived-config --example keywords".split(),
 }

@@ -108,15 +108,7 @@ fn cli_keywords() -> String {
 
 fn configuration_keywords() -> String {
     let mut text = haproxy_config::registry::dump_configuration_keywords();
-    for kind in [
-        RuleKind::TcpRequestConnection,
-        RuleKind::TcpRequestContent,
-        RuleKind::TcpRequestSession,
-        RuleKind::TcpResponseContent,
-        RuleKind::HttpRequest,
-        RuleKind::HttpResponse,
-        RuleKind::HttpAfterResponse,
-    ] {
+    for kind in RuleKind::ALL {
         let names: BTreeSet<String> = rules::actions()
             .filter(|action| action.kinds & kind.bit() != 0 && !is_hard_coded(kind, action.name))
             .map(|action| format!("{}{}", action.name, if action.suffix { "*" } else { "" }))

@@ -11,6 +11,7 @@ mod directives;
 mod fields;
 pub mod keep_alive;
 mod known;
+pub mod listing;
 mod load;
 mod reader;
 pub mod registry;

@@ -295,18 +295,7 @@ pub fn dump_configuration_keywords() -> String {
 }
 
 fn rule_kind(name: &str) -> Option<rules::RuleKind> {
-    use rules::RuleKind;
-    [
-        RuleKind::TcpRequestConnection,
-        RuleKind::TcpRequestSession,
-        RuleKind::TcpRequestContent,
-        RuleKind::TcpResponseContent,
-        RuleKind::HttpRequest,
-        RuleKind::HttpResponse,
-        RuleKind::HttpAfterResponse,
-    ]
-    .into_iter()
-    .find(|kind| kind.name() == name)
+    rules::RuleKind::ALL.into_iter().find(|kind| kind.name() == name)
 }
 
 fn dump(out: &mut String, class: Class, prefix: &str, known: &[&str]) {

@@ -28,6 +28,17 @@ pub enum RuleKind {
 }
 
 impl RuleKind {
+    /// All of them, in the order in which they are listed.
+    pub const ALL: [Self; 7] = [
+        Self::TcpRequestConnection,
+        Self::TcpRequestContent,
+        Self::TcpRequestSession,
+        Self::TcpResponseContent,
+        Self::HttpRequest,
+        Self::HttpResponse,
+        Self::HttpAfterResponse,
+    ];
+
     /// As it is written in the configuration.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -771,3 +771,13 @@ pub(crate) const CONVERTERS: &[&str] = &[
     "xxh32",
     "xxh64",
 ];
+
+/// The sample fetches of the reference that are refused by name.
+pub fn refused_fetches() -> impl Iterator<Item = &'static str> {
+    FETCHES.iter().copied().filter(|name| !crate::fetches().any(|row| row.name == *name))
+}
+
+/// The converters of the reference that are refused by name.
+pub fn refused_converters() -> impl Iterator<Item = &'static str> {
+    CONVERTERS.iter().copied().filter(|name| !crate::converters().any(|row| row.name == *name))
+}

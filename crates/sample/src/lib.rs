@@ -31,6 +31,7 @@ pub use conv::{ConverterRow, converters};
 pub use cx::{Captured, Cx, Environment, Proxied, RequestLine, ServerNumbers, SessionView, StreamView};
 pub use expr::Expr;
 pub use fetch::{FetchRow, Missing, basic_credentials, fetches};
+pub use known::{refused_converters, refused_fetches};
 pub use parse::{CaptureSlots, Outside, ParseCx, Proxies, Reference, ReferenceKind};
 pub use points::{PLACES, Place, Points, place_name};
 pub use userlist::{NamedUserList, User, UserList};
