@@ -102,7 +102,7 @@ pub(crate) fn info(scope: &Scope) -> Info {
     info.set("Memmax_MB", u32(own.memory_mb));
     info.set("Memmax_bytes", Value::U64(own.memory_mb << 20));
     info.set("CurrConns", u32(shared.connections()));
-    info.set("CumConns", u32(counter(&shared.cumulated_connections)));
+    info.set("CumConns", u32(shared.cumulated_connections()));
     info.set("CumReq", u32(shared.cumulated_requests.total()));
     info.set("ConnRateLimit", u32(u64::from(global.maxconnrate)));
     info.set("SessRateLimit", u32(u64::from(global.maxsessrate)));

@@ -5,10 +5,12 @@
 //! [`Queue`] and pays nothing.
 
 use crate::front::Front;
-use crate::listener::Accepted;
+use crate::listener::{self, Accepted};
+use crate::process::Process;
 use crate::session;
-use haproxy_config::runtime::MultiQueue;
+use haproxy_config::runtime::{MultiQueue, ProxyIndex};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What a thread has to do, as the others see it.
@@ -102,8 +104,51 @@ pub(crate) fn place(front: &Rc<Front>, accepted: Accepted) {
         thread.control.look_again(chosen);
         return session::start(front, accepted);
     }
-    crate::listener::enter(front);
-    thread.control.hand_over(chosen, queue.id, accepted);
+    listener::enter(front);
+    let travelling = Travelling {
+        process: Arc::clone(&thread.process),
+        frontend: front.index,
+        bind: front.bind,
+        thread: chosen,
+        accepted: Some(accepted),
+    };
+    thread.control.hand_over(chosen, queue.id, travelling);
+}
+
+/// A counted connection on its way to another thread. What never gets there counts no longer.
+pub(crate) struct Travelling {
+    process: Arc<Process>,
+    frontend: ProxyIndex,
+    bind: usize,
+    thread: usize,
+    accepted: Option<Accepted>,
+}
+
+impl Travelling {
+    /// It has arrived, at the event loop of this thread. Its counts are those of the session that begins now.
+    pub(crate) fn arrive(mut self) -> Option<Accepted> {
+        let accepted = self.accepted.take()?.at_home();
+        if accepted.is_err() {
+            self.count_out();
+        }
+        accepted.ok()
+    }
+
+    fn count_out(&self) {
+        self.process.was_admitted();
+        listener::leave(&self.process, self.frontend, self.bind);
+        if let Some(load) = self.process.loads.get(self.thread) {
+            load.leave();
+        }
+    }
+}
+
+impl Drop for Travelling {
+    fn drop(&mut self) {
+        if self.accepted.take().is_some() {
+            self.count_out();
+        }
+    }
 }
 
 #[cfg(test)]

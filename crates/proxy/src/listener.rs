@@ -6,10 +6,12 @@
 use crate::bind::{BoundListener, Owner, Transport as Kind, receive_connection};
 use crate::front::{Front, Gate, GateState};
 use crate::handover::{self, Queue};
+use crate::process::Process;
 use crate::state::{Rate, Stat};
 use crate::thread::Thread;
 use crate::transport::Transport;
 use haproxy_config::keep_alive::KeepAlive;
+use haproxy_config::runtime::ProxyIndex;
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -273,7 +275,7 @@ fn below_rates(front: &Front) -> bool {
     let below = |rate: &Rate, limit: u32, more: u64| {
         limit == 0 || rate.remaining(crate::clock::now_ms(), limit) > more
     };
-    let admitting = process.admitting.load(Relaxed);
+    let admitting = process.admitting();
     below(&process.connection_rate, global.maxconnrate, 0)
         && below(&process.session_rate, global.maxsessrate, admitting)
         && front
@@ -299,13 +301,13 @@ async fn wait_for_room(front: &Front, gate: &Gate) {
     }
 }
 
-/// Counts a connection in, but for the thread that gets it.
+/// Counts a connection in, but for the thread that gets it. A [`crate::session::Session`] or a [`handover::Travelling`] must follow,
+/// which count it out at their end.
 pub(crate) fn enter(front: &Front) {
     let now = crate::clock::now_ms();
     let thread = &front.thread;
     thread.process.enter_connection();
     thread.process.connection_rate.hit(now);
-    thread.process.admitting.fetch_add(1, Relaxed);
     front.count(Stat::Connections, 1);
     if let Some(state) = front.state() {
         state.sessions.enter();
@@ -316,14 +318,13 @@ pub(crate) fn enter(front: &Front) {
     }
 }
 
-/// Counts a connection out.
-pub(crate) fn leave(front: &Front) {
-    if let Some(listener) = front.listener() {
-        listener.sessions.leave();
-    }
-    if let Some(state) = front.state() {
+/// Counts a connection out, but for its thread.
+pub(crate) fn leave(process: &Process, frontend: ProxyIndex, bind: usize) {
+    if let Some(state) = process.world.proxy(frontend).and_then(|proxy| proxy.frontend.as_ref()) {
+        if let Some(listener) = state.listeners.get(bind) {
+            listener.sessions.leave();
+        }
         state.sessions.leave();
     }
-    front.thread.process.leave_connection();
-    front.thread.leave_connection();
+    process.leave_connection();
 }

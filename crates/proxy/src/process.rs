@@ -6,7 +6,10 @@ use crate::state::{Tally, World};
 use crate::streams::ErrorCapture;
 use sample::Value;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::Notify;
 
@@ -17,18 +20,18 @@ pub struct Process {
     pub world: Arc<World>,
     /// Limit on connections.
     maxconn: AtomicU64,
-    /// Current client connections of all frontends.
-    connections: AtomicU64,
     /// Connections accepted since the start.
-    pub cumulated_connections: AtomicU64,
+    cumulated_connections: AtomicU64,
+    /// Those of them that have ended.
+    ended_connections: AtomicU64,
+    /// Those of them that a rule has looked at, or that ended before.
+    admitted_connections: AtomicU64,
     /// Requests since the start (`CumReq`).
     pub cumulated_requests: Tally,
     /// How often the limit stopped accepting (`MaxconnReached`).
     pub maxconn_reached: AtomicU64,
     /// Connections a second, of all frontends.
     pub connection_rate: crate::state::Rate,
-    /// Accepted connections that no rule has looked at yet: limits of sessions count them.
-    pub(crate) admitting: AtomicU64,
     /// Sessions a second, of all frontends.
     pub session_rate: crate::state::Rate,
     /// By thread.
@@ -67,11 +70,11 @@ impl Process {
             world,
             loads,
             maxconn: AtomicU64::new(maxconn.max(1)),
-            connections: AtomicU64::new(0),
             cumulated_connections: AtomicU64::new(0),
+            ended_connections: AtomicU64::new(0),
+            admitted_connections: AtomicU64::new(0),
             maxconn_reached: AtomicU64::new(0),
             connection_rate: crate::state::Rate::default(),
-            admitting: AtomicU64::new(0),
             session_rate: crate::state::Rate::default(),
             maxpipes,
             pipes: PipeCounts::default(),
@@ -99,10 +102,28 @@ impl Process {
         self.freed.notify_waiters();
     }
 
-    /// Current client connections.
+    /// Current client connections of all frontends.
     #[must_use]
     pub fn connections(&self) -> u64 {
-        self.connections.load(Relaxed)
+        self.accepted_without(&self.ended_connections)
+    }
+
+    /// Connections accepted since the start (`CumConns`).
+    #[must_use]
+    pub fn cumulated_connections(&self) -> u64 {
+        self.cumulated_connections.load(Relaxed)
+    }
+
+    /// Accepted connections that no rule has looked at yet: limits of sessions count them. Kept by sessions, by their life.
+    pub(crate) fn admitting(&self) -> u64 {
+        self.accepted_without(&self.admitted_connections)
+    }
+
+    /// Two counters that only grow make one atomic operation of what would be two when a connection comes. The one that lags is read
+    /// first, so that the other one is never behind it.
+    fn accepted_without(&self, lagging: &AtomicU64) -> u64 {
+        let lagging = lagging.load(Acquire);
+        self.cumulated_connections.load(Relaxed).saturating_sub(lagging)
     }
 
     /// Whether a soft stop has begun.
@@ -145,17 +166,22 @@ impl Process {
         }
     }
 
-    pub(crate) fn enter_connection(&self) -> u64 {
+    /// A connection comes: one more of the current ones, and one that no rule has looked at yet.
+    pub(crate) fn enter_connection(&self) {
         self.cumulated_connections.fetch_add(1, Relaxed);
-        self.connections.fetch_add(1, Relaxed) + 1
     }
 
     pub(crate) fn leave_connection(&self) {
-        self.connections.fetch_sub(1, Relaxed);
+        self.ended_connections.fetch_add(1, Release);
         if self.waiting_for_free.load(Relaxed) {
             self.waiting_for_free.store(false, Relaxed);
             self.freed.notify_waiters();
         }
+    }
+
+    /// A rule has looked at a connection, or none ever will.
+    pub(crate) fn was_admitted(&self) {
+        self.admitted_connections.fetch_add(1, Release);
     }
 
     /// Keeps an invalid message for `show errors`.

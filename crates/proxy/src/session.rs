@@ -41,13 +41,15 @@ pub(crate) struct Session {
     /// Wall-clock time of the same moment, microseconds.
     pub(crate) origin_us: u64,
     /// Requests so far.
-    pub(crate) requests: u64,
+    pub(crate) requests: u32,
     /// Variables of the `sess` scope.
     pub(crate) vars: Variables,
     /// What came with a PROXY protocol header.
     pub(crate) carried: Option<Box<Carried>>,
     /// A server connection that only this session may use.
     pub(crate) own: Option<Box<(ServerRef, ServerConnection)>>,
+    /// Until a rule has looked at it, or is to wait for a header first: it counts among those that limits of sessions count.
+    admitting: bool,
 }
 
 /// What a PROXY protocol header brought.
@@ -64,7 +66,10 @@ const _: () = assert!(size_of::<Session>() <= 152);
 
 impl Drop for Session {
     fn drop(&mut self) {
-        listener::leave(&self.front);
+        self.was_admitted();
+        let front = &self.front;
+        listener::leave(&front.thread.process, front.index, front.bind);
+        front.thread.leave_connection();
     }
 }
 
@@ -98,6 +103,7 @@ pub(crate) fn begin(front: &Rc<Front>, accepted: Accepted) {
         vars: Variables::default(),
         carried: None,
         own: None,
+        admitting: true,
     });
     tokio::task::spawn_local(guarded(session));
 }
@@ -120,10 +126,7 @@ async fn run(mut session: Box<Session>) {
     let mut expected = match session.admit_connection() {
         Admission::Pass => Expected::default(),
         Admission::PassWithHeader(expected) => expected,
-        Admission::Reject => {
-            session.was_admitted();
-            return;
-        }
+        Admission::Reject => return,
         Admission::Vanish => {
             session.was_admitted();
             return Box::pin(session.vanish()).await;
@@ -131,8 +134,7 @@ async fn run(mut session: Box<Session>) {
     };
     expected.proxy |= session.front.accept_proxy;
     expected.netscaler |= session.front.netscaler_cip.is_some();
-    let has_header = expected != Expected::default();
-    if has_header {
+    if expected != Expected::default() {
         // Its header may take its time: the limit is for those that come after it, too.
         session.was_admitted();
         if !Box::pin(accept_proxy::receive(&mut session, expected)).await {
@@ -140,9 +142,7 @@ async fn run(mut session: Box<Session>) {
         }
     }
     let admission = session.admit_session();
-    if !has_header {
-        session.was_admitted();
-    }
+    session.was_admitted();
     match admission {
         Admission::Pass | Admission::PassWithHeader(_) => {}
         Admission::Reject => return,
@@ -190,9 +190,11 @@ impl Session {
         admission
     }
 
-    /// A rule has looked at it, or is to wait for a header first. To be called once.
-    fn was_admitted(&self) {
-        self.front.thread.process.admitting.fetch_sub(1, Relaxed);
+    /// A rule has looked at it, or is to wait for a header first, or none ever will: whatever comes first.
+    fn was_admitted(&mut self) {
+        if std::mem::take(&mut self.admitting) {
+            self.front.thread.process.was_admitted();
+        }
     }
 
     /// `tcp-request session` rules.

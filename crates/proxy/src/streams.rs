@@ -70,7 +70,7 @@ pub struct StreamInfo {
     /// Monotonic ms of its start.
     pub started_ms: u64,
     /// Requests of its client connection before it.
-    pub previous_requests: u64,
+    pub previous_requests: u32,
 }
 
 #[derive(Debug)]

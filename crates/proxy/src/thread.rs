@@ -240,14 +240,13 @@ impl Thread {
             Command::KillStream(id, reply) => {
                 let _ = reply.send(self.streams.kill(id, &self.timers));
             }
-            Command::Adopt { queue, accepted } => {
+            Command::Adopt { queue, connection } => {
                 let front =
                     self.fronts.borrow().iter().find(|(id, _)| *id == queue).map(|(_, f)| Rc::clone(f));
-                let Some(front) = front else { return };
                 crate::clock::refresh();
-                match accepted.at_home() {
-                    Ok(accepted) => session::begin(&front, accepted),
-                    Err(_) => crate::listener::leave(&front),
+                match front.and_then(|front| Some((front, connection.arrive()?))) {
+                    Some((front, accepted)) => session::begin(&front, accepted),
+                    None => self.check_finished(),
                 }
             }
             Command::LookAgain => self.check_finished(),

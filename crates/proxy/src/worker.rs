@@ -4,8 +4,8 @@
 //! a message to each thread. Checks and the stats socket run as local tasks of thread 0 ([`Worker::on_thread0`]).
 
 use crate::bind::{BoundListener, Owner};
-use crate::handover::Queue;
-use crate::listener::{self, Accepted};
+use crate::handover::{Queue, Travelling};
+use crate::listener;
 use crate::pool::Handover;
 use crate::process::Process;
 use crate::service::{StatsService, TrafficLog};
@@ -192,7 +192,7 @@ pub(crate) enum Command {
     Adopt {
         /// The [`Queue`] of its listening socket.
         queue: usize,
-        accepted: Accepted,
+        connection: Travelling,
     },
     /// A connection that was on its way here stays elsewhere.
     LookAgain,
@@ -231,10 +231,10 @@ impl Control {
     }
 
     /// Gives a thread a connection that is counted as its own.
-    pub(crate) fn hand_over(&self, thread: usize, queue: usize, accepted: Accepted) {
+    pub(crate) fn hand_over(&self, thread: usize, queue: usize, connection: Travelling) {
         if let Some(sender) = self.senders.get(thread) {
             // It runs as long as it has connections.
-            let _ = sender.send(Command::Adopt { queue, accepted });
+            let _ = sender.send(Command::Adopt { queue, connection });
         }
     }
 

@@ -55,7 +55,7 @@ pub(crate) async fn serve(session: &mut Session) -> After {
                 stream.retire();
                 match ended {
                     Ended::Keep(rest) => {
-                        session.requests += 1;
+                        session.requests = session.requests.saturating_add(1);
                         session.restart_clock(crate::clock::now_ms());
                         match rest {
                             Some(rest) if !rest.is_empty() => buffer = rest,
