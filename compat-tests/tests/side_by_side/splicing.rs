@@ -114,6 +114,18 @@ impl Bed {
         info.get(name).and_then(|value| value.parse().ok()).unwrap_or(u64::MAX)
     }
 
+    /// `h1_spliced_bytes_in` and `h1_spliced_bytes_out` of the frontend and of the backend.
+    fn sides(&self) -> [[u64; 2]; 2] {
+        let fields = self.site.fields("show stat -1 3 -1 typed", ":u64:");
+        ["F.", "B."].map(|side| {
+            ["in", "out"].map(|way| {
+                let name = format!(".h1_spliced_bytes_{way}.");
+                let found = fields.iter().find(|(key, _)| key.starts_with(side) && key.contains(&name));
+                found.and_then(|(_, value)| value.parse().ok()).unwrap_or(u64::MAX)
+            })
+        })
+    }
+
     fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.process.child.id())).expect("its descriptors").count()
     }
@@ -283,6 +295,12 @@ fn bytes_arrive_whole_and_leave_no_pipe_behind() {
             let through = bed.number("TotalSplicedBytesOut");
             // How much of it depends on how it arrives.
             assert_eq!(through > SIZE as u64 / 4, *spliced, "{told}: {through} bytes were spliced");
+            let sides = match way {
+                Way::Length | Way::Chunks | Way::Close => [[0, through], [through, 0]],
+                Way::Upload | Way::UploadChunks => [[through, 0], [0, through]],
+                Way::Tcp => [[0, 0], [0, 0]],
+            };
+            assert_eq!(bed.sides(), sides, "{told}: spliced bytes in and out of both sides");
         }
     }
 }

@@ -1,7 +1,10 @@
 //! How one direction of a stream splices: when, and the pipe that it has meanwhile (`option splice-auto`, `splice-request`,
 //! `splice-response`).
 
+use crate::front::Front;
+use crate::own::OwnBackend;
 use crate::pipes::{LentPipe, Pipes};
+use crate::state::Stat;
 use crate::transport::Transport;
 use std::io;
 use std::rc::Rc;
@@ -14,10 +17,47 @@ const STREAMING: u64 = 64 * 1024;
 /// Most bytes of one move into a pipe. What the pipe holds bounds it, too.
 const MOST: usize = 1 << 30;
 
+/// Who counts the bytes of one direction of an HTTP stream, on both of its sides.
+pub(crate) struct SpliceCounts {
+    pub(crate) front: Rc<Front>,
+    pub(crate) backend: Option<Rc<OwnBackend>>,
+    /// Whether they come from the client.
+    pub(crate) upward: bool,
+}
+
+impl SpliceCounts {
+    fn count(&self, of_client: bool, stat: Stat, bytes: usize) {
+        let (thread, bytes) = (self.front.thread.index, bytes as u64);
+        if !of_client {
+            if let Some(backend) = &self.backend {
+                backend.counters.add(thread, stat, bytes);
+            }
+        } else if let Some(state) = self.front.state() {
+            state.counters.add(thread, stat, bytes);
+        }
+    }
+
+    fn received(&self, bytes: usize) {
+        self.count(self.upward, Stat::SplicedIn, bytes);
+    }
+
+    fn sent(&self, bytes: usize) {
+        self.count(!self.upward, Stat::SplicedOut, bytes);
+    }
+}
+
+impl std::fmt::Debug for SpliceCounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SpliceCounts").field("upward", &self.upward).finish_non_exhaustive()
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Splice {
     pipes: Rc<Pipes>,
+    /// None in TCP mode.
+    counts: Option<SpliceCounts>,
     /// `option splice-auto`: only while the source streams.
     automatic: bool,
     /// Bytes that came without a pause.
@@ -28,8 +68,8 @@ pub(crate) struct Splice {
 }
 
 impl Splice {
-    pub(crate) fn new(pipes: &Rc<Pipes>, automatic: bool) -> Self {
-        Self { pipes: Rc::clone(pipes), automatic, streamed: 0, impossible: false, lent: None }
+    pub(crate) fn new(pipes: &Rc<Pipes>, counts: Option<SpliceCounts>, automatic: bool) -> Self {
+        Self { pipes: Rc::clone(pipes), counts, automatic, streamed: 0, impossible: false, lent: None }
     }
 
     /// Whether so many bytes to come are to be spliced.
@@ -64,6 +104,9 @@ impl Splice {
         match &filled {
             Poll::Ready(Ok(n)) => {
                 lent.held = *n;
+                if let Some(counts) = &self.counts {
+                    counts.received(*n);
+                }
                 self.has_received(*n, WORTH as usize);
             }
             Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::InvalidInput => {
@@ -89,6 +132,9 @@ impl Splice {
         if let Poll::Ready(Ok(n)) = &drained {
             lent.held = lent.held.saturating_sub(*n);
             self.pipes.count(*n);
+            if let Some(counts) = &self.counts {
+                counts.sent(*n);
+            }
         }
         drained
     }

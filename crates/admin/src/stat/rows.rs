@@ -191,6 +191,8 @@ fn frontend_row(proxy: &Proxy, state: &FrontendState, at: Moment) -> Row {
         row.u64(c::H1_OPEN_CONNECTIONS, state.sessions.current());
         row.u64(c::H1_BYTES_IN, total(Stat::BytesIn));
         row.u64(c::H1_BYTES_OUT, total(Stat::BytesOut));
+        row.u64(c::H1_SPLICED_BYTES_IN, total(Stat::SplicedIn));
+        row.u64(c::H1_SPLICED_BYTES_OUT, total(Stat::SplicedOut));
     } else {
         row.u64(c::SESS_OTHER, total(Stat::Sessions));
         row.u32(c::REQ_RATE, 0u32);
@@ -295,6 +297,8 @@ fn backend_row(state: &BackendState, fullconn: u32, filter: &Filter, at: Moment)
         row.u64(c::REQ_TOT, total(Stat::Requests));
         row.u64(c::CACHE_LOOKUPS, 0);
         row.u64(c::CACHE_HITS, 0);
+        row.u64(c::H1_SPLICED_BYTES_IN, total(Stat::SplicedIn));
+        row.u64(c::H1_SPLICED_BYTES_OUT, total(Stat::SplicedOut));
     }
     for column in [c::COMP_IN, c::COMP_OUT, c::COMP_BYP, c::COMP_RSP] {
         row.u64(column, 0);

@@ -68,9 +68,13 @@ pub enum Stat {
     Downs,
     /// `hanafail`
     HealthAnalyses,
+    /// `h1_spliced_bytes_in`: bytes that came by way of a pipe from this side's peers.
+    SplicedIn,
+    /// `h1_spliced_bytes_out`: bytes that went by way of a pipe to this side's peers.
+    SplicedOut,
 }
 
-const STATS: usize = Stat::HealthAnalyses as usize + 1;
+const STATS: usize = Stat::SplicedOut as usize + 1;
 
 /// One set of counters: a row a thread, each row written by its thread alone.
 #[derive(Debug)]

@@ -30,7 +30,7 @@ use crate::front::Front;
 use crate::own::OwnBackend;
 use crate::pool::ServerConnection;
 use crate::session::Session;
-use crate::splice::Splice;
+use crate::splice::{Splice, SpliceCounts};
 use crate::state::{ServerRef, ServerSlot, ServerState, Stat, Wanted};
 use crate::streams::{StreamInfo, StreamState, Streams};
 use crate::timers::{Alarm, Kill};
@@ -326,8 +326,14 @@ impl<'s> Stream<'s> {
             Side::Request => says(|options| options.splice_request),
             Side::Response => says(|options| options.splice_response),
         };
-        (allowed && (always || says(|options| options.splice_auto)))
-            .then(|| Splice::new(&thread.pipes, !always))
+        (allowed && (always || says(|options| options.splice_auto))).then(|| {
+            let counts = self.http.then(|| SpliceCounts {
+                front: Rc::clone(&self.front),
+                backend: self.backend.clone(),
+                upward: side == Side::Request,
+            });
+            Splice::new(&thread.pipes, counts, !always)
+        })
     }
 
     /// Notes who ends the stream, at the phase that the server side is in.
