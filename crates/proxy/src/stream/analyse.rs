@@ -144,10 +144,6 @@ impl Stream<'_> {
                 }
             }
         }
-        if let Some((name, prefix, length)) = &captures.cookie {
-            self.log.request_cookie =
-                super::cookie::capture(&self.request, b"cookie", name, *prefix, *length);
-        }
     }
 
     async fn statistics(&mut self, proxy: &Arc<Proxy>) -> Step<()> {

@@ -9,6 +9,7 @@ mod body;
 mod connect;
 mod contstats;
 mod cookie;
+mod cookie_text;
 pub(crate) mod debug;
 mod direct;
 mod end;

@@ -63,6 +63,7 @@ impl Stream<'_> {
         for proxy in other.into_iter().chain([&front.proxy]) {
             self.response_set(&proxy.http_response, connection, body).await?;
         }
+        self.capture_response_cookie();
         self.response_cookie();
         self.decide_client(facts);
         for proxy in other.into_iter().chain([&front.proxy]) {
@@ -144,10 +145,6 @@ impl Stream<'_> {
                     Captured::fill(&mut captured.response, index, value);
                 }
             }
-        }
-        if let Some((name, prefix, length)) = &captures.cookie {
-            self.log.response_cookie =
-                super::cookie::capture(&self.response, b"set-cookie", name, *prefix, *length);
         }
     }
 

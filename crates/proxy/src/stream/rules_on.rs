@@ -91,6 +91,7 @@ impl Stream<'_> {
                 self.count_denied_request();
                 self.log.timers.request.get_or_insert(self.elapsed());
                 self.note(Cause::Proxy);
+                self.capture_request_cookie();
                 Err(Stop::Answer(self.denial(status, reply)))
             }
             Verdict::Tarpit { status, reply } => {
