@@ -538,7 +538,8 @@ impl Stream<'_> {
     }
 
     fn relay_ended(&mut self, relayed: Relayed, response: &Flow, framing: Framing) -> Step<()> {
-        if response.is_done() {
+        // HAPROXY: a response that ends with its connection never comes to that.
+        if response.is_done() && framing != Framing::UntilClose {
             self.side = ServerSide::Sending;
         }
         let cause = match relayed {
