@@ -3,8 +3,10 @@
 use crate::info::Process;
 use crate::info_line::Info;
 use crate::stat::rows::Moment;
+use haproxy_config::AnonKey;
 use proxy::Control;
 use proxy::state::World;
+use std::cell::Cell;
 use std::sync::Arc;
 use units::Address;
 
@@ -17,13 +19,17 @@ pub struct Scope {
     pub control: Control,
     /// What the binary knows of its process.
     pub process: Process,
+    /// `anonkey`, or what `set anon global-key` made of it.
+    pub anon_key: Cell<AnonKey>,
 }
 
 impl Scope {
     /// Around a running worker.
     #[must_use]
     pub fn new(control: &Control, process: Process) -> Self {
-        Self { world: Arc::clone(control.world()), control: control.clone(), process }
+        let world = Arc::clone(control.world());
+        let anon_key = Cell::new(world.config.global.anon_key);
+        Self { world, control: control.clone(), process, anon_key }
     }
 
     /// The present.

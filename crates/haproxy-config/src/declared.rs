@@ -1,5 +1,6 @@
 //! What the sections say, as written: settings with where they came from. `resolve` makes the runtime configuration of it.
 
+use crate::anonymous::AnonKey;
 use crate::runtime::{
     Cookie, ForwardFor, Level, LogTarget, Mode, MultiQueue, ProxyV2, RestrictNames, RetryOn, Reuse,
     ServerNamespace, SeverityOutput,
@@ -109,6 +110,7 @@ pub(crate) struct GlobalDecl {
     pub(crate) description: Setting<Option<String>>,
     pub(crate) hard_stop_after: Setting<Option<Duration>>,
     pub(crate) grace: Setting<Option<Duration>>,
+    pub(crate) anon_key: Setting<AnonKey>,
     pub(crate) ca_base: Setting<Option<String>>,
     pub(crate) crt_base: Setting<Option<String>>,
     pub(crate) ssl_defaults: BTreeMap<&'static str, String>,

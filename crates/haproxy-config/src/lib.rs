@@ -4,6 +4,7 @@
 //! No socket is opened here. Error and pattern files, user names and the host names of addresses other than servers' are looked up
 //! through [`Host`] while a line is read, so that messages come in the reference's order; servers' host names in `resolve`.
 
+mod anonymous;
 mod condition;
 mod cx;
 mod declared;
@@ -25,6 +26,7 @@ pub mod source;
 mod stats_access;
 pub mod threads;
 
+pub use anonymous::AnonKey;
 pub use load::{Features, Host, Inputs, Loaded, eval_condition, load, show_lines};
 pub use registry::dump_configuration_keywords;
 pub use shown::Show;

@@ -17,6 +17,7 @@ use units::Address;
 pub use crate::servers::{DirectRoute, Reuse, Server, ServerCheck, ServerNamespace};
 pub use crate::stats_access::{Level, SeverityOutput};
 
+use crate::anonymous::AnonKey;
 use crate::keep_alive::KeepAlive;
 use crate::threads::ThreadSet;
 
@@ -118,6 +119,8 @@ pub struct Global {
     pub hard_stop_after: Option<Duration>,
     /// `grace`
     pub grace: Option<Duration>,
+    /// `anonkey`
+    pub anon_key: AnonKey,
     /// `ca-base`
     pub ca_base: Option<PathBuf>,
     /// `crt-base`

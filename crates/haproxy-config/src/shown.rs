@@ -1,6 +1,7 @@
 //! What `-dC` shows of a configuration: its lines as they are cut into words and, with a key, without what nobody else should know
 //! (management manual, `-dC`). It obeys nothing and looks only at the shape of a line.
 
+use crate::anonymous::AnonKey;
 use crate::cx::Surroundings;
 use crate::section::Opening;
 use config_text::Word;
@@ -118,12 +119,8 @@ impl Anonymous<'_, '_> {
         if self.words.len() > n { LEFT_OUT } else { "" }
     }
 
-    /// 24 bits: enough to tell names apart, too few to guess them from.
     fn hash(&self, text: &str) -> String {
-        if text.is_empty() {
-            return String::new();
-        }
-        format!("{:06x}", xxhash_rust::xxh32::xxh32(text.as_bytes(), self.key) & 0x00ff_ffff)
+        AnonKey(self.key).hash(text)
     }
 
     fn within(&self, kind: &str, n: usize) -> String {
@@ -151,20 +148,15 @@ impl Anonymous<'_, '_> {
         let Ok(Endpoint::Inet { host, ports, datagram: false }) = parse_endpoint(&stream, PLACE) else {
             return self.hash(text);
         };
-        let (kind, ip) = match self.resolve(&host) {
-            Some(IpAddr::V4(v4)) if matches!(v4.octets(), [0 | 127 | 255, ..]) => return text.to_owned(),
-            Some(IpAddr::V6(v6)) if v6.is_loopback() => return text.to_owned(),
-            Some(ip @ IpAddr::V4(_)) => ("IPV4", ip),
-            Some(ip @ IpAddr::V6(_)) => ("IPV6", ip),
-            None => return self.hash(text),
-        };
+        let Some(ip) = self.resolve(&host) else { return self.hash(text) };
+        let Some(ip) = AnonKey(self.key).ip(ip) else { return text.to_owned() };
         let port = match ports {
             Ports::None | Ports::Range(0, _) => String::new(),
             Ports::Range(port, _) => format!(":{port}"),
             // HAPROXY: an offset is shown as a port of 16 bits.
             Ports::Offset(offset) => format!(":{}", offset.rem_euclid(0x1_0000)),
         };
-        format!("{kind}({}){port}", self.hash(&ip.to_string()))
+        format!("{ip}{port}")
     }
 
     fn resolve(&self, host: &HostPart) -> Option<IpAddr> {

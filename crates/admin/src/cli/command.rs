@@ -27,7 +27,7 @@ pub enum Run {
     /// At once.
     Now(fn(&mut Cx<'_>, &[String]) -> Reply),
     /// After asking the worker threads.
-    Later(for<'a> fn(&'a Scope, &'a [String]) -> Later<'a>),
+    Later(for<'a> fn(&'a Scope, &'a Session, &'a [String]) -> Later<'a>),
 }
 
 /// One command.

@@ -5,6 +5,7 @@ pub mod reply;
 pub mod serve;
 pub mod session;
 
+mod anonymous;
 mod clear;
 mod dialogue;
 mod errors;
@@ -16,7 +17,8 @@ mod streams;
 
 use command::Command;
 
-const TABLES: [&[Command]; 8] = [
+const TABLES: [&[Command]; 9] = [
+    anonymous::COMMANDS,
     clear::COMMANDS,
     dialogue::COMMANDS,
     errors::COMMANDS,

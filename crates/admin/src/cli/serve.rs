@@ -232,6 +232,6 @@ async fn run(scope: &Scope, session: &mut Session, request: &Request) -> Reply {
     let args = words.get(found.words.len()..).unwrap_or_default();
     match found.run {
         Run::Now(function) => function(&mut Cx { scope, session, payload: request.payload.as_deref() }, args),
-        Run::Later(function) => function(scope, args).await,
+        Run::Later(function) => function(scope, session, args).await,
     }
 }

@@ -4,6 +4,7 @@
 //! makes the lines up to an empty one its payload.
 
 use super::reply::SeverityOutput;
+use haproxy_config::AnonKey;
 use haproxy_config::runtime::Level;
 use std::time::Duration;
 
@@ -25,13 +26,23 @@ pub struct Session {
     pub timeout: Duration,
     /// `quit` was given.
     pub quit: bool,
+    /// `set anon`: the key of the hashes that stand for names and addresses.
+    pub anon: AnonKey,
 }
 
 impl Session {
     /// A new connection's settings.
     #[must_use]
     pub fn new(level: Level, timeout: Duration) -> Self {
-        Self { level, severity: SeverityOutput::None, interactive: false, timed: false, timeout, quit: false }
+        Self {
+            level,
+            severity: SeverityOutput::None,
+            interactive: false,
+            timed: false,
+            timeout,
+            quit: false,
+            anon: AnonKey::default(),
+        }
     }
 
     /// The prompt, after `uptime` of the process.

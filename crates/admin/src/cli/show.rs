@@ -102,7 +102,11 @@ fn show_servers_state(cx: &mut Cx<'_>, args: &[String]) -> Reply {
     );
     for backend in backends {
         for server in &backend.servers {
-            let _ = writeln!(out, "{}", server.state_line(backend.config.id, cx.scope.moment().now_ms));
+            let _ = writeln!(
+                out,
+                "{}",
+                server.state_line(backend.config.id, cx.scope.moment().now_ms, cx.session.anon)
+            );
         }
     }
     Reply::Data(out)
@@ -121,11 +125,13 @@ fn show_servers_conn(cx: &mut Cx<'_>, args: &[String]) -> Reply {
     for backend in backends {
         for server in &backend.servers {
             let (address, port) = crate::address_and_port(&server.target().address);
+            let key = cx.session.anon;
+            let address = key.shown_address(address);
             let _ = write!(
                 out,
                 "{}/{} {}/{} {address} {port} - {} {} {} {} {} {} {} {}",
-                backend.config.name,
-                server.name(),
+                key.name(&backend.config.name),
+                key.name(server.name()),
                 backend.config.id,
                 server.config.id,
                 server.config.pool_purge_delay.as_millis(),

@@ -2,12 +2,15 @@
 
 use super::command::{Command, Later, Run};
 use super::reply::Reply;
+use super::session::Session;
 use crate::Scope;
+use haproxy_config::AnonKey;
 use haproxy_config::runtime::Level;
 use proxy::{StreamId, StreamInfo, StreamState};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-fn show_sess<'a>(scope: &'a Scope, args: &'a [String]) -> Later<'a> {
+fn show_sess<'a>(scope: &'a Scope, session: &'a Session, args: &'a [String]) -> Later<'a> {
     Box::pin(async move {
         let now = scope.moment().now_ms;
         let wanted = args.first().and_then(|arg| pointer(arg));
@@ -22,20 +25,28 @@ fn show_sess<'a>(scope: &'a Scope, args: &'a [String]) -> Later<'a> {
         for stream in scope.control.streams().await {
             let age = now.saturating_sub(stream.started_ms) / 1000;
             if wanted.is_none_or(|id| id == stream.id) && age >= older {
-                write_stream(&mut out, scope, &stream, age);
+                write_stream(&mut out, scope, session.anon, &stream, age);
             }
         }
         Reply::Data(out)
     })
 }
 
-fn write_stream(out: &mut String, scope: &Scope, stream: &StreamInfo, age: u64) {
-    let proxy = |index| scope.world.proxy(index).map_or("<NONE>", |p| &*p.config.name);
-    let backend = stream.backend.map_or("<NONE>", proxy);
+fn write_stream(out: &mut String, scope: &Scope, key: AnonKey, stream: &StreamInfo, age: u64) {
+    let proxy =
+        |index| scope.world.proxy(index).map_or(Cow::Borrowed("<NONE>"), |p| key.name(&p.config.name));
+    let backend = stream.backend.map_or(Cow::Borrowed("<NONE>"), proxy);
     let server = stream.backend.zip(stream.server).and_then(|(b, s)| scope.world.backend(b)?.server(s));
     let (protocol, src) = match stream.src {
-        Some(addr) if addr.is_ipv6() => ("tcpv6", addr.to_string()),
-        Some(addr) => ("tcpv4", addr.to_string()),
+        Some(addr) => {
+            let protocol = if addr.is_ipv6() { "tcpv6" } else { "tcpv4" };
+            let shown = if key.is_set() {
+                format!("{}:{}", key.hash(&addr.ip().to_string()), addr.port())
+            } else {
+                addr.to_string()
+            };
+            (protocol, shown)
+        }
         None => ("unix_stream", "unix:1".to_owned()),
     };
     let state = match stream.state {
@@ -49,7 +60,7 @@ fn write_stream(out: &mut String, scope: &Scope, stream: &StreamInfo, age: u64) 
         "{:#x}: proto={protocol} src={src} fe={} be={backend} srv={} ts=00 epoch=0 age={} id={} state={state} reqs={}",
         stream.id.as_u64(),
         proxy(stream.frontend),
-        server.map_or("<none>", |s| s.name()),
+        server.map_or(Cow::Borrowed("<none>"), |s| key.name(s.name())),
         crate::page::html::age(age),
         stream.number,
         stream.previous_requests,
@@ -61,7 +72,7 @@ fn pointer(text: &str) -> Option<StreamId> {
     StreamId::from_u64(u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()?)
 }
 
-fn shutdown_session<'a>(scope: &'a Scope, args: &'a [String]) -> Later<'a> {
+fn shutdown_session<'a>(scope: &'a Scope, _: &'a Session, args: &'a [String]) -> Later<'a> {
     Box::pin(async move {
         let Some(text) = args.first() else {
             return Reply::error("Session pointer expected (use 'show sess').");

@@ -168,6 +168,7 @@ pub(super) fn build(
         description: (*decl.description).clone().unwrap_or_default(),
         hard_stop_after: *decl.hard_stop_after,
         grace: *decl.grace,
+        anon_key: *decl.anon_key,
         ca_base: path(&decl.ca_base),
         crt_base: path(&decl.crt_base),
         ssl_defaults: std::mem::take(&mut decl.ssl_defaults),

@@ -1,5 +1,6 @@
 //! `global`: processes, threads and how they end (configuration manual, sections 3.1 and 3.2).
 
+use crate::anonymous::AnonKey;
 use crate::cx::{Cx, Line, Outcome, Refusal};
 use crate::declared::GlobalDecl;
 use crate::registry::{Row, Sections, Set, Since, row};
@@ -35,6 +36,22 @@ fn insecure_fork_wanted(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_
 
 fn insecure_setuid_wanted(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     bare(line, cx, &mut global.setuid_wanted)
+}
+
+/// HAPROXY: what is no number is 0, and more words are passed over.
+fn anonkey(global: &mut GlobalDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    let text = line.arg(0);
+    if text.is_empty() {
+        return Err(Refusal::fatal("a key is expected after 'anonkey'.").tight());
+    }
+    let Ok(key) = u32::try_from(lenient_int(&text)) else {
+        return Err(Refusal::fatal(format!(
+            "'anonkey' value must be within range 0-4294967295 (was '{text}')."
+        ))
+        .tight());
+    };
+    global.anon_key.set(AnonKey(key), line.span, cx.section);
+    Ok(())
 }
 
 /// Capabilities that the process may keep when it changes its user, with the kernel's numbers.
@@ -158,6 +175,14 @@ const G: Sections = Sections::GLOBAL;
 
 /// Rows of this file.
 pub(crate) const KEYWORDS: &[Row<GlobalDecl>] = &[
+    row(
+        "anonkey",
+        G,
+        Since(2, 7),
+        "<key>",
+        Set::Custom(anonkey),
+        "The key that `set anon on` takes for its hashes.",
+    ),
     row("busy-polling", G, Since(1, 9), "", Set::Tuning(0), "Polls without sleeping in the reference."),
     row("daemon", G, Since(1, 1), "", Set::Custom(daemon), "Goes into the background."),
     row("grace", G, Since(2, 5), "<time>", Set::Custom(grace), "Time between the stop signal and the stop."),

@@ -3,7 +3,9 @@
 use super::backend::BackendState;
 use super::server::{Admin, OpState, ServerState, Status};
 use super::world::World;
+use haproxy_config::AnonKey;
 use health::{CheckStatus, Outcome};
+use std::borrow::Cow;
 use std::sync::Arc;
 use units::Address;
 
@@ -212,9 +214,9 @@ impl Status {
 }
 
 impl ServerState {
-    /// The line of `show servers state`, without the line's end.
+    /// The line of `show servers state`, without the line's end. With a key its names and addresses are hashed.
     #[must_use]
-    pub fn state_line(&self, backend_id: u32, now_ms: u64) -> String {
+    pub fn state_line(&self, backend_id: u32, now_ms: u64, key: AnonKey) -> String {
         let status = self.status();
         let (check_status, check_result) = status.check_numbers();
         let target = self.target();
@@ -224,11 +226,12 @@ impl ServerState {
             }
             _ => ("-".into(), 0),
         };
+        let address = key.shown_address(address);
         format!(
             "{backend_id} {} {} {} {address} {} {} {} {} {} {check_status} {check_result} {} {} 0 0 {} {} {port} - 0 {} {} - 0",
-            self.backend_name,
+            key.name(&self.backend_name),
             self.config.id,
-            self.name(),
+            key.name(self.name()),
             status.op as u8,
             status.admin.0,
             status.weight,
@@ -237,7 +240,7 @@ impl ServerState {
             status.check.health(),
             status.check_state(),
             u8::from(self.config.id_forced),
-            self.config.fqdn.as_deref().unwrap_or("-"),
+            self.config.fqdn.as_deref().map_or(Cow::Borrowed("-"), |name| key.name(name)),
             status.check_port,
             status.check_address.map_or("-".into(), |address| address.to_string()),
         )

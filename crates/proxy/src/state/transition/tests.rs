@@ -5,7 +5,7 @@ use super::*;
 use crate::state::{Assign, AssignInput, Dequeued, Priority, Wanted};
 use config_text::Files;
 use haproxy_config::runtime::{Proxy, ServerIndex};
-use haproxy_config::{Features, Host, Inputs, load};
+use haproxy_config::{AnonKey, Features, Host, Inputs, load};
 use health::{CheckStatus, Outcome};
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -481,7 +481,7 @@ fn state_lines() {
     let mut bench = Bench::new(TRACKED);
     bench.run("b/a ok");
     bench.now_ms += 2000;
-    let line = |bench: &Bench, name: &str| bench.server(name).state_line(3, bench.now_ms);
+    let line = |bench: &Bench, name: &str| bench.server(name).state_line(3, bench.now_ms, AnonKey::default());
     assert_eq!(line(&bench, "b/a"), "3 b 1 a 127.0.0.1 2 0 1 1 2 15 3 4 6 0 0 0 - 1 - 0 0 - - 0");
     assert_eq!(line(&bench, "b/c"), "3 b 2 c 127.0.0.1 2 0 10 10 2 1 0 2 0 0 0 0 - 2 - 0 0 - - 0");
     bench.run("b/a maint");
