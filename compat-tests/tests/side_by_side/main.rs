@@ -6,6 +6,7 @@
 
 mod command_line;
 mod config_check;
+mod connection_ends;
 mod handover;
 mod limits;
 mod namespaces;

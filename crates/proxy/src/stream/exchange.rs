@@ -115,6 +115,10 @@ impl Stream<'_> {
                 }
                 other => {
                     connection.io.clean = matches!(other, Awaited::ServerGone);
+                    if matches!(other, Awaited::ClientTimedOut) {
+                        // HAPROXY: what the client owes will not come, which the server learns before the reset.
+                        connection.io.shut_down_write();
+                    }
                     return self.no_head(other, &buffer);
                 }
             }
@@ -174,8 +178,15 @@ impl Stream<'_> {
             self.log.bytes_out = before;
         }
         let relayed = self.relay(&mut connection, &mut response, facts.framing, sent).await;
-        connection.io.clean = facts.framing == Framing::UntilClose
-            || matches!(relayed, Relayed::Response(FlowEvent::SourceClosed | FlowEvent::SourceFailed));
+        connection.io.clean = match relayed {
+            Relayed::Response(FlowEvent::SourceClosed | FlowEvent::SourceFailed) => true,
+            Relayed::ClientReadTimedOut => {
+                connection.io.shut_down_write();
+                false
+            }
+            Relayed::ServerReadTimedOut => false,
+            _ => facts.framing == Framing::UntilClose,
+        };
         self.log.bytes_out += response.payload_total + response.trailer_total;
         self.relay_ended(relayed, &response, facts.framing)?;
         self.log.timers.close = self.elapsed();
