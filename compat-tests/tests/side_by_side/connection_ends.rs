@@ -4,6 +4,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
+use crate::processes::{Port, Site};
 use crate::subject::{PATIENCE, Running, find, subjects};
 
 /// What the server's side reads.
@@ -116,6 +117,48 @@ fn a_server_connection_ends_at_a_timeout_as_the_reference_ends_it() {
                 other => panic!("{}: {mode} {request:?}: {other:?}", subject.name),
             };
             assert_eq!(found, *end, "{}: {mode} {more}{request:?} {answer:?}", subject.name);
+        }
+    }
+}
+
+/// `tcp-ut` of a bind and of a server: a peer that takes nothing loses its connection long before the timeouts.
+#[test]
+fn a_peer_that_acknowledges_nothing_is_given_up() {
+    for subject in subjects() {
+        for of_server in [false, true] {
+            let site = Site::new(&subject);
+            let port = Port::new();
+            let origin = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+            let (bind, server) = if of_server { ("", "tcp-ut 500ms") } else { ("tcp-ut 500ms", "") };
+            site.configure(
+                " nbthread 1",
+                &format!(
+                    "frontend f\n mode tcp\n timeout client 1m\n bind 127.0.0.1:{} {bind}\n default_backend b\nbackend b\n mode tcp\n \
+                     timeout server 1m\n server s {} {server}\n",
+                    port.1,
+                    origin.local_addr().expect("its address")
+                ),
+            );
+            let process = site.start(&["-db"]);
+            site.ask("show info");
+            let client = TcpStream::connect((Ipv4Addr::LOCALHOST, port.1)).expect("a connection");
+            let (server, _) = origin.accept().expect("the subject connects");
+            // The other side reads nothing: what the kernel holds for it is full soon.
+            let mut sender = if of_server { &client } else { &server };
+            sender.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+            let error = loop {
+                if let Err(error) = sender.write_all(&[0; 1 << 16]) {
+                    break error;
+                }
+            };
+            let ended = matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe);
+            assert!(
+                ended,
+                "{}: tcp-ut {bind} {}: {error}",
+                subject.name,
+                if of_server { "server" } else { "bind" }
+            );
+            drop(process);
         }
     }
 }

@@ -6,7 +6,7 @@
 use socket2::{Domain, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -440,6 +440,42 @@ fn a_stop_waits_for_its_grace() {
         // The reference now and then takes a minute more to end.
         if subject.name == "ours" {
             assert_eq!(process.ends().0, Some(0));
+        }
+    }
+}
+
+/// A soft stop: the process ends with its last connection, whichever thread has it.
+#[test]
+fn a_stopped_process_ends_with_its_last_connection() {
+    for subject in subjects() {
+        for threads in [1, 4] {
+            let site = Site::new(&subject);
+            let port = Port::new();
+            let origin = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+            let frontend = format!(
+                "frontend f\n mode tcp\n bind 127.0.0.1:{}\n default_backend b\nbackend b\n mode tcp\n server s {}\n",
+                port.1,
+                origin.local_addr().expect("its address")
+            );
+            site.configure(&format!(" nbthread {threads}"), &frontend);
+            let mut process = site.start(&["-db"]);
+            site.ask("show info");
+            let held: Vec<_> = (0..5)
+                .map(|_| {
+                    let client = TcpStream::connect((Ipv4Addr::LOCALHOST, port.1)).expect("a connection");
+                    (client, origin.accept().expect("the subject connects"))
+                })
+                .collect();
+            process.signal("USR1");
+            process.says("Proxy b stopped (cumulated conns: FE: 0, BE: 5).");
+            drop(held);
+            let end = Instant::now();
+            assert_eq!(process.ends().0, Some(0), "{}", subject.name);
+            let took = end.elapsed();
+            // The reference now and then takes a minute more to end.
+            if subject.name == "ours" {
+                assert!(took < Duration::from_millis(500), "{threads} threads: it took {took:?} to end");
+            }
         }
     }
 }
