@@ -13,9 +13,9 @@ import sys
 
 from lab import netns, reference, report, undo
 
-from . import bad_adverts, bfd, dbus, elections, failures, filters, run, snmp, storm, timers, trackers, tracking, vmacs
+from . import bad_adverts, bfd, dbus, duplicates, elections, failures, filters, run, snmp, storm, timers, trackers, tracking, vmacs
 
-FAMILIES = (elections, timers, failures, tracking, trackers, vmacs, filters, bad_adverts, bfd, dbus, snmp, storm)
+FAMILIES = (elections, timers, failures, tracking, trackers, vmacs, duplicates, filters, bad_adverts, bfd, dbus, snmp, storm)
 """Loading them registers their scenarios, in this order."""
 ATTEMPTS = 4
 """How often a run that differs is made."""

@@ -1,5 +1,6 @@
 //! The machine as a configuration sees it: files, users, interfaces.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::Read;
 use std::net::IpAddr;
@@ -67,6 +68,15 @@ impl System for Machine {
     fn vrf_table(&self, name: &str) -> Option<u32> {
         let links = netlink::Route::open().ok()?.links().ok()?;
         links.into_iter().find(|link| link.name == name)?.vrf_table
+    }
+
+    fn interfaces_below(&self) -> HashMap<String, String> {
+        let links = netlink::Route::open().ok().and_then(|route| route.links().ok()).unwrap_or_default();
+        let names: HashMap<u32, &str> = links.iter().map(|link| (link.index, link.name.as_str())).collect();
+        let lie_on_others = links.iter().filter(|link| link.shares_base());
+        lie_on_others
+            .filter_map(|link| Some((link.name.clone(), (*names.get(&link.base)?).to_owned())))
+            .collect()
     }
 
     fn hardware_address(&self, name: &str) -> Option<[u8; 6]> {

@@ -1,6 +1,6 @@
 //! A machine made of tables, for tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,8 @@ pub(crate) struct FakeSystem {
     pub(crate) users: BTreeMap<&'static str, User>,
     pub(crate) groups: BTreeMap<&'static str, u32>,
     pub(crate) interfaces: Vec<&'static str>,
+    /// macvlans with the interface below.
+    pub(crate) macvlans: Vec<(&'static str, &'static str)>,
 }
 
 impl Default for FakeSystem {
@@ -27,6 +29,7 @@ impl Default for FakeSystem {
             ]),
             groups: BTreeMap::from([("root", 0), ("nogroup", 65534)]),
             interfaces: vec!["lo", "enp0s5", "peer0"],
+            macvlans: Vec::new(),
         };
         for directory in ["/", "/etc", "/etc/keepalived", "/usr", "/usr/bin", "/tmp", "/home"] {
             system.add(directory, FileKind::Directory, 0o755, b"");
@@ -80,6 +83,10 @@ impl System for FakeSystem {
 
     fn interface(&self, name: &str) -> Option<InterfaceStatus> {
         self.interfaces.contains(&name).then_some(InterfaceStatus { loopback: name == "lo" })
+    }
+
+    fn interfaces_below(&self) -> HashMap<String, String> {
+        self.macvlans.iter().map(|(name, below)| ((*name).to_owned(), (*below).to_owned())).collect()
     }
 
     fn status(&self, path: &Path) -> Result<FileStatus, String> {

@@ -2,6 +2,7 @@
 //!
 //! The binary implements it with system calls, tests with tables.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -61,6 +62,10 @@ pub trait System {
     /// The routing table of a VRF device.
     fn vrf_table(&self, _name: &str) -> Option<u32> {
         None
+    }
+    /// For each macvlan and ipvlan the interface that it lies on, where that is one of this machine.
+    fn interfaces_below(&self) -> HashMap<String, String> {
+        HashMap::new()
     }
     /// The Ethernet address of an interface.
     fn hardware_address(&self, _name: &str) -> Option<[u8; 6]> {

@@ -100,11 +100,6 @@ fn what_is_not_obeyed_is_refused() {
         outcome.refusal().unwrap().diagnostic.message,
         "'lvs_sync_daemon_interface' is not implemented yet in keepalived-rs"
     );
-    let outcome = load_text(&format!("global_defs {{\n dynamic_interfaces allow_if_changes\n}}\n{ARTICLE}"));
-    assert_eq!(
-        outcome.refusal().unwrap().diagnostic.message,
-        "'dynamic_interfaces allow_if_changes' is not implemented yet in keepalived-rs"
-    );
 }
 
 #[test]

@@ -102,6 +102,14 @@ pub enum LinkKind {
 }
 
 impl Link {
+    /// Whether what it sends leaves by the interface below as it is: a macvlan or an ipvlan.
+    pub fn shares_base(&self) -> bool {
+        match self.kind {
+            LinkKind::Macvlan { .. } | LinkKind::Ipvlan => self.base != 0,
+            LinkKind::Other | LinkKind::Vrf => false,
+        }
+    }
+
     pub(crate) fn from_message(message: &LinkMessage) -> Self {
         let flags = message.header.flags;
         let mut link = Self {
@@ -113,12 +121,14 @@ impl Link {
             hardware_type: u16::from(message.header.link_layer_type),
             ..Self::default()
         };
+        let mut lies_elsewhere = false;
         for attribute in &message.attributes {
             match attribute {
                 LinkAttribute::IfName(name) => link.name.clone_from(name),
                 LinkAttribute::Address(hardware) => link.hardware.clone_from(hardware),
                 LinkAttribute::Mtu(mtu) => link.mtu = *mtu,
                 LinkAttribute::Link(base) => link.base = *base,
+                LinkAttribute::LinkNetNsId(_) => lies_elsewhere = true,
                 LinkAttribute::Controller(master) => link.master = *master,
                 LinkAttribute::Group(group) => link.group = *group,
                 LinkAttribute::LinkInfo(infos) => {
@@ -127,6 +137,10 @@ impl Link {
                 }
                 _ => {}
             }
+        }
+        // The number of an interface of another network namespace.
+        if lies_elsewhere {
+            link.base = 0;
         }
         link
     }

@@ -387,6 +387,8 @@ pub struct RouterConfig {
     pub groups: Vec<GroupConfig>,
     /// `vrrp_startup_delay`.
     pub startup_delay: Duration,
+    /// `dynamic_interfaces allow_if_changes`: a duplicate VRID that is over is forgotten.
+    pub allow_if_changes: bool,
     /// `garp_group`s, and one for each interface with the global intervals.
     pub paces: Vec<Pace>,
     /// For each of [`RouterConfig::links`] the index of its pace.

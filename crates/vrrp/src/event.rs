@@ -124,6 +124,17 @@ pub enum Event {
     },
     /// It did not last.
     LinkDelayCancelled(Arc<str>),
+    /// An instance's interface came, and lies on one on which another instance has the same VRID.
+    VridConflict {
+        /// Whose interface came.
+        name: Arc<str>,
+        /// Who was there.
+        other: Arc<str>,
+        /// Family of both.
+        family: Family,
+        /// VRID of both.
+        vrid: u8,
+    },
     /// The start delay is over.
     DelayedStartCompleted,
 }
@@ -144,6 +155,15 @@ pub enum InstanceEvent {
     StartsLinkDown(Arc<str>),
     /// At start: no source address.
     StartsNoAddress(Family),
+    /// At start or reload: another instance has its VRID on the interface below its own.
+    Duplicate {
+        /// The other one.
+        other: Arc<str>,
+        /// Family of both.
+        family: Family,
+        /// VRID of both.
+        vrid: u8,
+    },
     /// Nobody sent adverts for the master down time.
     AdvertTimeout,
     /// Virtual addresses are added.
@@ -324,7 +344,8 @@ impl Event {
             Self::GroupSync(..)
             | Self::GroupMixedOwners(_)
             | Self::DelayingStartup(_)
-            | Self::DelayedStartCompleted => Level::Normal,
+            | Self::DelayedStartCompleted
+            | Self::VridConflict { .. } => Level::Normal,
             Self::Tracker(line) if line.at_start => Level::Normal,
             Self::SendingGarp { .. }
             | Self::Tracker(_)
@@ -364,6 +385,7 @@ impl InstanceEvent {
             | Self::StartsInFault
             | Self::StartsLinkDown(_)
             | Self::StartsNoAddress(_)
+            | Self::Duplicate { .. }
             | Self::StartsInFaultByScript(_)
             | Self::OldChecksum
             | Self::TimerExpired(_)
@@ -439,6 +461,9 @@ impl fmt::Display for Event {
                 )
             }
             Self::LinkDelayCancelled(link) => write!(f, "Delay timer for {link} cancelled"),
+            Self::VridConflict { name, other, family, vrid } => {
+                write!(f, "VRID conflict between {name} and {other} {family} vrid {vrid}")
+            }
         }
     }
 }
@@ -465,6 +490,9 @@ impl InstanceEvent {
             Self::StartsInFault => f.write_str("entering FAULT state"),
             Self::StartsNoAddress(family) => {
                 write!(f, "entering FAULT state (no {family} address for interface)")
+            }
+            Self::Duplicate { other, family, vrid } => {
+                write!(f, "- warning, VRID {vrid} for {family} is currently duplicated on {other}")
             }
             Self::AdvertTimeout => f.write_str("Receive advertisement timeout"),
             Self::SettingVips => f.write_str("setting VIPs."),

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod bfd;
+mod duplicates;
 mod links;
 mod reasons;
 mod trackers;
@@ -23,6 +24,7 @@ use crate::script::{Script, ScriptOutput, ScriptResult, ScriptSignal};
 use crate::sync_group::SyncGroup;
 use crate::track::{self, Health, Verdict};
 use crate::tracker::{self, Reading, TrackerId};
+use duplicates::Duplicates;
 
 /// What the shell knows about the outside when it starts or reloads.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,8 @@ pub struct Surroundings {
     pub links_up: Vec<bool>,
     /// For each instance: the address it sends from.
     pub sources: Vec<Option<IpAddr>>,
+    /// For each instance the interface below its own, by index; none where it is missing.
+    pub bases: Vec<Option<u32>>,
     /// For each tracker what it says; unknown where missing.
     pub readings: Vec<Reading>,
     /// For each instance whether its own interface was made just now, so that no earlier life can have left anything on it.
@@ -46,6 +50,8 @@ pub enum Input<'a> {
     Link(LinkId, bool),
     /// A BFD session is Up, or not.
     Bfd(BfdId, bool),
+    /// The interface below an instance's own, by index, is another one; `None`: its own is missing.
+    Base(InstanceId, Option<u32>),
     /// An instance's source address changed.
     Source(InstanceId, Option<IpAddr>),
     /// Somebody else removed an address of an instance.
@@ -141,6 +147,7 @@ pub struct Router {
     /// Links that changed and do not count as changed yet: when they do, and to what.
     changing: BTreeMap<LinkId, (Instant, bool)>,
     bfds: Vec<Health>,
+    duplicates: Duplicates,
     pacer: Pacer,
     unused: Vec<bool>,
     startup_until: Option<Instant>,
@@ -163,6 +170,7 @@ impl Router {
             pacer: Pacer::new(config.paces.clone(), config.pace_of.clone()),
             changing: BTreeMap::new(),
             bfds: vec![Health::Bad; config.bfds.len()],
+            duplicates: Duplicates::at_start(&config, &surroundings.bases),
             unused: surroundings.unused.clone(),
             startup_until: None,
             deadlines: BTreeSet::new(),
@@ -205,6 +213,7 @@ impl Router {
         new.startup_until = old.startup_until;
         new.adopt_links(&old);
         new.adopt_bfds(&old);
+        new.adopt_duplicates(&old, matches);
         for (index, from) in script_matches.iter().enumerate() {
             let Some(script) = new.scripts.get_mut(index) else { continue };
             match from.and_then(|from| old.scripts.get(from.0)) {
@@ -278,6 +287,7 @@ impl Router {
         if !delay.is_zero() {
             self.startup_until = Some(now + delay);
         }
+        self.log_duplicates();
         let mut faulty = Vec::new();
         for id in self.ids() {
             if self.log_faults_at_start(id) {
@@ -400,6 +410,7 @@ impl Router {
             }
             Input::Link(link, up) => self.handle_link(now, link, up),
             Input::Bfd(id, up) => self.handle_bfd(now, id, up),
+            Input::Base(id, base) => self.handle_base(now, id, base),
             Input::BasePriority(id, priority) => {
                 self.with(id, |instance| instance.handle(now, instance::Input::BasePriority(priority)));
                 self.drain(id, now);
@@ -590,6 +601,7 @@ impl Router {
             }
         }
         self.judge_bfds(config, &mut verdict);
+        verdict.duplicate = self.duplicates.holder(id);
         for tracked in &config.track_scripts {
             let health = self.scripts.get(tracked.object.0).map_or(Health::Unknown, Script::health);
             verdict.delta = verdict.delta.saturating_add(track::contribution(tracked, health));

@@ -3,7 +3,7 @@
 //!
 //! The sum is computed afresh from the state of every tracker, so it cannot drift.
 
-use crate::config::{BfdId, LinkId, ScriptId, Tracked};
+use crate::config::{BfdId, InstanceId, LinkId, ScriptId, Tracked};
 
 /// What a tracked object says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Verdict {
     pub holds_priority: bool,
     /// Weight-0 BFD sessions that are not Up.
     pub bfds_down: Vec<BfdId>,
+    /// The instance that has its VRID on the interface below its own.
+    pub duplicate: Option<InstanceId>,
     /// Weight-0 scripts that have not reported yet: they hold the instance in INIT.
     pub pending: usize,
 }
@@ -49,6 +51,7 @@ impl Verdict {
             && self.failing.is_empty()
             && self.links_down.is_empty()
             && self.trackers.is_empty()
+            && self.duplicate.is_none()
     }
 
     /// True when nothing of this is a fault.
@@ -57,6 +60,7 @@ impl Verdict {
             && self.links_down.is_empty()
             && self.trackers.is_empty()
             && self.bfds_down.is_empty()
+            && self.duplicate.is_none()
     }
 }
 

@@ -39,6 +39,14 @@ impl Interfaces {
         self.links.values().find(|link| link.name == name)
     }
 
+    /// The index of the interface that what is sent on this one leaves by: the one below a macvlan or an ipvlan, as long as
+    /// it is in this network namespace, else itself.
+    pub(crate) fn base(&self, name: &str) -> Option<u32> {
+        let link = self.by_name(name)?;
+        let below = self.by_index(link.base).filter(|_| link.shares_base());
+        Some(below.unwrap_or(link).index)
+    }
+
     /// The interface of an index.
     pub(crate) fn by_index(&self, index: u32) -> Option<&Link> {
         self.links.get(&index)
@@ -152,6 +160,7 @@ fn is_source(family: Family, address: IpAddr) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use netlink::LinkKind;
 
     fn address(text: &str, prefix: u8) -> LinkAddress {
         LinkAddress { index: 2, address: text.parse().unwrap(), prefix, scope: 0, tentative: false }
@@ -178,6 +187,28 @@ mod tests {
         );
         assert_eq!(source(Some("10.0.0.9".parse().unwrap())), Some("10.0.0.1".parse().unwrap()));
         assert_eq!(found.source("eth1", Family::V4, None, |_| false), None);
+    }
+
+    #[test]
+    fn adverts_leave_by_the_interface_below() {
+        let link =
+            |index, name: &str, base, kind| Link { index, name: name.into(), base, kind, ..Link::default() };
+        let mut found = Interfaces::default();
+        found.replace(
+            vec![
+                link(2, "eth0", 0, LinkKind::Other),
+                link(3, "macvlan", 2, LinkKind::Macvlan { private: false }),
+                link(4, "ipvlan", 2, LinkKind::Ipvlan),
+                // The peer of a veth and the interface of a VLAN are another network.
+                link(5, "veth", 2, LinkKind::Other),
+                link(6, "elsewhere", 9, LinkKind::Ipvlan),
+                link(7, "unknown", 0, LinkKind::Macvlan { private: true }),
+            ],
+            Vec::new(),
+        );
+        let bases =
+            ["eth0", "macvlan", "ipvlan", "veth", "elsewhere", "unknown", "missing"].map(|n| found.base(n));
+        assert_eq!(bases, [Some(2), Some(2), Some(2), Some(5), Some(6), Some(7), None]);
     }
 
     #[test]

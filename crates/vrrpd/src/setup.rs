@@ -46,6 +46,7 @@ pub(crate) fn router_config(config: &Config) -> RouterConfig {
         bfds: config.bfd_instances.iter().map(|bfd| bfd.name.as_str().into()).collect(),
         groups: config.sync_groups.iter().map(group_config).collect(),
         startup_delay: config.global.startup_delay,
+        allow_if_changes: network.allow_if_changes,
         links: links.0,
     }
 }
@@ -294,12 +295,22 @@ pub(crate) fn match_instances(old: &Config, new: &Config) -> Vec<Option<Instance
             vmac,
         )
     };
-    new.instances
-        .iter()
-        .map(|instance| {
-            old.instances.iter().position(|candidate| key(candidate) == key(instance)).map(InstanceId)
-        })
-        .collect()
+    // With `allow_if_changes` several may be the same on the wire.
+    let mut taken = vec![false; old.instances.len()];
+    let mut matches = Vec::new();
+    for instance in &new.instances {
+        let same = |(position, candidate): &(usize, &VrrpInstance)| {
+            taken.get(*position) == Some(&false) && key(candidate) == key(instance)
+        };
+        let mut candidates = old.instances.iter().enumerate().filter(same);
+        let named = candidates.clone().find(|(_, candidate)| candidate.name == instance.name);
+        let found = named.or_else(|| candidates.next()).map(|(position, _)| position);
+        if let Some(slot) = found.and_then(|position| taken.get_mut(position)) {
+            *slot = true;
+        }
+        matches.push(found.map(InstanceId));
+    }
+    matches
 }
 
 #[cfg(test)]
@@ -345,6 +356,11 @@ mod tests {
             vec![resolved::UnicastPeer { address: "10.0.0.2".parse().unwrap(), min_ttl: 0, max_ttl: 255 }];
         let new = config(vec![instance("renamed", 2), moved, unicast, instance("A", 1)]);
         let expected = [Some(InstanceId(1)), None, None, Some(InstanceId(0))];
+        assert_eq!(match_instances(&old, &new), expected);
+        // Several that are the same on the wire keep their names, and none is taken twice.
+        let old = config(vec![instance("A", 1), instance("B", 1)]);
+        let new = config(vec![instance("B", 1), instance("A", 1), instance("C", 1)]);
+        let expected = [Some(InstanceId(1)), Some(InstanceId(0)), None];
         assert_eq!(match_instances(&old, &new), expected);
     }
 }

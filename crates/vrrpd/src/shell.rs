@@ -569,6 +569,7 @@ fn surroundings(
     Surroundings {
         links_up: router_config.links.iter().map(|name| interfaces.is_up(name)).collect(),
         sources: (0..config.instances.len()).map(source_of).collect(),
+        bases: config.instances.iter().map(|instance| interfaces.base(&instance.interface)).collect(),
         readings: Vec::new(),
         unused: Vec::new(),
     }

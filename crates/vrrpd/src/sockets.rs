@@ -277,7 +277,7 @@ fn advert_length(instance: &VrrpInstance) -> u32 {
 }
 
 /// Same socket, same VRID. Several unicast instances may share both: the one that has the sender as a peer, else the
-/// first.
+/// first. Of several multicast ones it is the one that takes part.
 fn addressee(
     instances: &HashMap<(PairId, u8), Vec<InstanceId>>,
     router: &Router,
@@ -288,7 +288,8 @@ fn addressee(
     let knows = |id: &&InstanceId| {
         router.instance(**id).is_some_and(|instance| {
             let peers = &instance.config().peers;
-            peers.is_empty() || peers.iter().any(|peer| peer.address == datagram.source())
+            (peers.is_empty() && instance.verdict().duplicate.is_none())
+                || peers.iter().any(|peer| peer.address == datagram.source())
         })
     };
     candidates.iter().find(knows).or(candidates.first()).copied()

@@ -30,6 +30,19 @@ struct Made {
     shared: Option<Ipv6Addr>,
 }
 
+impl Made {
+    /// The interface below was made again on another one, and this one was left behind where it was.
+    fn is_misplaced(&self, interfaces: &Interfaces) -> bool {
+        let base = interfaces.by_name(&self.vmac.base);
+        interfaces.by_index(self.index).zip(base).is_some_and(|(link, base)| !lies_on(link, base, interfaces))
+    }
+}
+
+/// The kernel puts a macvlan on a macvlan beside it, on the interface below both.
+fn lies_on(link: &Link, base: &Link, interfaces: &Interfaces) -> bool {
+    link.base == base.index || Some(link.base) == interfaces.base(&base.name)
+}
+
 /// Everything that making an interface touches.
 pub(crate) struct Means<'a> {
     pub(crate) interfaces: &'a mut Interfaces,
@@ -44,6 +57,11 @@ impl Vmacs {
         self.made.iter().any(|made| made.vmac.name == name)
     }
 
+    /// True when this interface is there, on the one that it has to lie on.
+    pub(crate) fn is_in_place(&self, vmac: &Vmac, interfaces: &Interfaces) -> bool {
+        self.made.iter().any(|made| made.vmac.name == vmac.name && !made.is_misplaced(interfaces))
+    }
+
     /// True when the interface of this instance's adverts and addresses was made for it, and not found.
     pub(crate) fn made_for(&self, instance: &VrrpInstance) -> bool {
         let own = instance.vmac.as_ref().map(|vmac| &vmac.name);
@@ -55,6 +73,7 @@ impl Vmacs {
         let (there, gone): (Vec<Made>, Vec<Made>) =
             std::mem::take(&mut self.made).into_iter().partition(|made| {
                 means.interfaces.by_index(made.index).is_some_and(|l| l.name == made.vmac.name)
+                    && !made.is_misplaced(means.interfaces)
             });
         self.made = there;
         for made in &gone {
@@ -166,14 +185,16 @@ fn read_again(means: &mut Means<'_>) -> bool {
 fn create(instance: &VrrpInstance, vmac: &Vmac, base: &Link, means: &mut Means<'_>) -> Result<bool, Error> {
     if let Some(old) = means.interfaces.by_name(&vmac.name).cloned() {
         match (vmac.kind, old.kind) {
-            (VmacKind::Macvlan(mac), LinkKind::Macvlan { private }) if old.base == base.index => {
+            (VmacKind::Macvlan(mac), LinkKind::Macvlan { private })
+                if lies_on(&old, base, means.interfaces) =>
+            {
                 normal!("({}) Found matching interface {}", instance.name, vmac.name);
                 if !private || old.hardware != mac {
                     means.kernel.adjust_macvlan(old.index, mac)?;
                 }
                 return Ok(false);
             }
-            (VmacKind::Ipvlan { .. }, LinkKind::Ipvlan) if old.base == base.index => {
+            (VmacKind::Ipvlan { .. }, LinkKind::Ipvlan) if lies_on(&old, base, means.interfaces) => {
                 normal!("({}) Found matching interface {}", instance.name, vmac.name);
                 return Ok(false);
             }

@@ -17,7 +17,7 @@ fn dynamic_interfaces(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>
     global.network.dynamic_interfaces = true;
     match line.text(1).as_deref() {
         None => {}
-        Some("allow_if_changes") => cx.not_implemented(line.span, "dynamic_interfaces allow_if_changes"),
+        Some("allow_if_changes") => global.network.allow_if_changes = true,
         Some(other) => {
             cx.warn(line.span, "dynamic-interfaces", format!("Unknown dynamic_interfaces option '{other}'"));
         }
@@ -322,7 +322,12 @@ pub(crate) const GLOBAL: &[Keyword<GlobalDecl>] = &[
         both_families,
         "Not in the reference: virtual_ipaddress may hold addresses of both families.",
     ),
-    kw("dynamic_interfaces", 0, dynamic_interfaces, "Interfaces may be missing at start, and come later."),
+    kw(
+        "dynamic_interfaces",
+        0,
+        dynamic_interfaces,
+        "Interfaces may be missing at start, come later, and with `allow_if_changes` bring a duplicate VRID.",
+    ),
     kw("nftables", 0, nftables, "Name of the nf_tables tables; keepalived."),
     kw("nftables_priority", 1, nftables_priority, "Priority of the chains; -1."),
     flag("nftables_counters", |g| &mut g.network.nftables_counters, "Rules count packets."),

@@ -16,6 +16,7 @@ use crate::resolved::{
 pub(crate) struct NetworkDecl {
     pub(crate) strict: Option<bool>,
     pub(crate) dynamic_interfaces: bool,
+    pub(crate) allow_if_changes: bool,
     pub(crate) restore_addresses: bool,
     pub(crate) nftables: Option<String>,
     pub(crate) nftables_priority: Option<i32>,

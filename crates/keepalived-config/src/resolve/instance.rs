@@ -211,22 +211,29 @@ pub(crate) fn mail_default(own: Option<bool>, global: &GlobalDecl) -> bool {
 }
 
 /// Two instances that hear each other's adverts as their own. True: the configuration cannot run.
-pub(crate) fn duplicates(instances: &[VrrpInstance], rx: &mut Resolver<'_>) -> bool {
+/// `allow_if_changes`: it can where that depends on what their interfaces are, and one of them is in FAULT.
+pub(crate) fn duplicates(instances: &[VrrpInstance], allow_if_changes: bool, rx: &mut Resolver<'_>) -> bool {
     let mut texts = Vec::new();
+    let interfaces_below = std::cell::OnceCell::new();
+    let below = |name: &String| -> String {
+        let known = interfaces_below.get_or_init(|| rx.system.interfaces_below());
+        known.get(name).unwrap_or(name).clone()
+    };
     for (position, earlier) in instances.iter().enumerate() {
         let later = instances.iter().skip(position + 1);
         for later in later.filter(|later| later.virtual_router_id == earlier.virtual_router_id) {
             let vrid = earlier.virtual_router_id;
             let multicast = [earlier, later].map(|instance| instance.unicast_peers.is_empty());
             // A VMAC is no help: it has the address that others of this VRID have, too.
-            if multicast == [true, true]
-                && (&earlier.interface, earlier.mcast_group) == (&later.interface, later.mcast_group)
-            {
-                let family = if later.family == Family::V4 { "IPv4" } else { "IPv6" };
-                texts.push(format!(
-                    "{} and {} both use VRID {vrid} with {family} on interface {}",
-                    earlier.name, later.name, later.interface
-                ));
+            if multicast == [true, true] && earlier.mcast_group == later.mcast_group {
+                let on = below(&later.interface);
+                if !allow_if_changes && below(&earlier.interface) == on {
+                    let family = if later.family == Family::V4 { "IPv4" } else { "IPv6" };
+                    let (one, other) = (&earlier.name, &later.name);
+                    texts.push(format!(
+                        "{one} and {other} both use VRID {vrid} with {family} on interface {on}"
+                    ));
+                }
             } else if multicast == [false, false] && share_a_peer(earlier, later, rx) {
                 texts.push(format!(
                     "({}) duplicate VRID conflict with {} VRID {vrid}",

@@ -109,7 +109,7 @@ pub(crate) fn resolve(
             return None;
         }
     }
-    let unusable = instance::duplicates(&config.instances, &mut rx);
+    let unusable = instance::duplicates(&config.instances, global_decl.network.allow_if_changes, &mut rx);
     group::after_members(&mut config, &mut rx);
     tracker::to_members(&mut config);
     config.trackers = trackers.into_iter().map(|t| t.tracker).collect();

@@ -337,6 +337,7 @@ pub(crate) fn network(
     });
     config.network = Network {
         dynamic_interfaces: of.dynamic_interfaces,
+        allow_if_changes: of.allow_if_changes,
         restore_addresses: of.restore_addresses,
         firewall: needs_firewall.then(|| FirewallSettings {
             table: of.nftables.unwrap_or_else(|| "keepalived".to_owned()),

@@ -10,6 +10,9 @@ use super::{VirtualRoute, VirtualRule};
 pub struct Network {
     /// `dynamic_interfaces`: interfaces may be missing at start.
     pub dynamic_interfaces: bool,
+    /// `dynamic_interfaces allow_if_changes`: two instances with one VRID on one interface are a fault of one of them, as long as
+    /// they are there, and no reason to refuse the configuration.
+    pub allow_if_changes: bool,
     /// `vrrp_restore_addresses`, ours: a virtual address that somebody removed is put back instead of giving up MASTER.
     pub restore_addresses: bool,
     /// `nftables` and its kind; absent when nothing needs a firewall.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Cause, Instance, Output};
-use crate::config::{BfdId, LinkId, ScriptId};
+use crate::config::{BfdId, InstanceId, LinkId, ScriptId};
 use crate::event::{InstanceEvent, StateName};
 use crate::tracker::TrackerId;
 
@@ -42,6 +42,8 @@ pub enum Fault {
     Tracker(TrackerId),
     /// A weight-0 BFD session is not Up.
     Bfd(BfdId),
+    /// This instance has its VRID on the interface below its own.
+    DuplicateVrid(InstanceId),
     /// The interface has no address to send from.
     NoSource,
     /// What is configured cannot work.
@@ -88,6 +90,7 @@ impl Instance {
         faults.extend(verdict.failing.iter().copied().map(Fault::Script));
         faults.extend(verdict.trackers.iter().copied().map(Fault::Tracker));
         faults.extend(verdict.bfds_down.iter().copied().map(Fault::Bfd));
+        faults.extend(verdict.duplicate.map(Fault::DuplicateVrid));
         if self.source.is_none() {
             faults.push(Fault::NoSource);
         }

@@ -43,6 +43,10 @@ impl Router {
                 let name = self.config.bfds.get(id.0).map_or("", |name| name);
                 format!("BFD session {name} is not up")
             }
+            Fault::DuplicateVrid(other) => {
+                let name = self.config.instances.get(other.0).map_or("", |config| &config.name);
+                format!("same VRID as {name} on one interface")
+            }
             Fault::NoSource => "no source address".to_owned(),
             Fault::Config => "a setting that cannot work".to_owned(),
         }

@@ -40,6 +40,27 @@ macro_rules! line {
     ($text:expr, $($argument:tt)*) => { let _ = writeln!($text, $($argument)*); };
 }
 
+/// What keeps an instance in FAULT that is not a tracker.
+fn interface_faults(instance: &Instance, t: &mut String) {
+    let is_duplicate = instance.verdict().duplicate.is_some();
+    let flags = [
+        ("i/f down", !instance.verdict().links_down.is_empty()),
+        ("no source IP address", instance.source().is_none()),
+        ("duplicate VRID", is_duplicate),
+    ];
+    if flags.iter().any(|(_, is_set)| *is_set) {
+        line!(t, "   Flags of interface faults:");
+        for (name, _) in flags.iter().filter(|(_, is_set)| *is_set) {
+            line!(t, "     {name}");
+        }
+    } else {
+        line!(t, "   Flags of interface faults - (none)");
+    }
+    if is_duplicate {
+        line!(t, "   Duplicate VRID");
+    }
+}
+
 fn topology(sources: &Sources<'_>, index: usize, config: &VrrpInstance, instance: &Instance, t: &mut String) {
     let id = InstanceId(index);
     let core = instance.config();
@@ -71,17 +92,7 @@ fn topology(sources: &Sources<'_>, index: usize, config: &VrrpInstance, instance
         "   Number of tracker faults = {}",
         instance.verdict().failing.len() + instance.verdict().bfds_down.len()
     );
-    let down: Vec<&str> = instance
-        .verdict()
-        .links_down
-        .iter()
-        .filter_map(|link| sources.router.config().links.get(link.0).map(|name| &**name))
-        .collect();
-    line!(
-        t,
-        "   Flags of interface faults - {}",
-        if down.is_empty() { "(none)".to_owned() } else { down.join(" ") }
-    );
+    interface_faults(instance, t);
     line!(t, "   Number of track scripts init = {}", instance.verdict().pending);
     let changed = sources.changed.get(index).copied().unwrap_or(UNIX_EPOCH);
     line!(t, "   Last transition = {} ({})", seconds(changed), calendar(changed));

@@ -76,7 +76,7 @@ fn processes(config: &Config, reader: Reader, t: &mut String) {
     }
     line!(t, " Dynamic interfaces = {}", network.dynamic_interfaces);
     if network.dynamic_interfaces {
-        line!(t, " Allow interface changes = false");
+        line!(t, " Allow interface changes = {}", network.allow_if_changes);
     }
     if !daemon.mail.faults {
         line!(t, " Send emails for fault transitions = off");

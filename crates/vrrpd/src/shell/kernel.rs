@@ -28,6 +28,7 @@ impl Shell {
                         self.make_vmacs();
                     }
                     self.link_changed(&link.name);
+                    self.refresh_bases();
                     self.refresh_sources(None);
                 }
             }
@@ -101,8 +102,9 @@ impl Shell {
             self.vmacs.follow_vrf(&name, vrf, &self.interfaces, &self.route);
         }
         let before = before.map(|before| before.name);
-        let is_base =
-            |vmac: &keepalived_config::resolved::Vmac| vmac.base == name && !self.vmacs.has(&vmac.name);
+        let is_base = |vmac: &keepalived_config::resolved::Vmac| {
+            vmac.base == name && !self.vmacs.is_in_place(vmac, &self.interfaces)
+        };
         if self.config.instances.iter().any(|instance| instance.vmacs().any(is_base)) {
             self.make_vmacs();
         }
@@ -117,6 +119,7 @@ impl Shell {
             } else if is_used {
                 normal!("Interface {name} added");
             }
+            self.refresh_bases();
             self.refresh_sources(None);
         }
         self.link_changed(&name);
@@ -225,6 +228,18 @@ impl Shell {
         }
     }
 
+    /// An interface that came may lie on another one than before, one that went lies on none.
+    fn refresh_bases(&mut self) {
+        for position in 0..self.config.instances.len() {
+            let id = InstanceId(position);
+            let Some(instance) = self.config.instances.get(position) else { continue };
+            let base = self.interfaces.base(&instance.interface);
+            if base != self.router.base(id) {
+                self.router.handle(Instant::now(), Input::Base(id, base));
+            }
+        }
+    }
+
     /// Source addresses follow what interfaces have. `index`: only those of this interface.
     pub(super) fn refresh_sources(&mut self, index: Option<u32>) {
         let only = index.and_then(|index| self.interfaces.by_index(index)).map(|link| link.name.clone());
@@ -259,6 +274,7 @@ impl Shell {
         for name in self.router.config().links.clone() {
             self.link_changed(&name);
         }
+        self.refresh_bases();
         self.drain().await;
         for position in 0..self.config.instances.len() {
             let id = InstanceId(position);

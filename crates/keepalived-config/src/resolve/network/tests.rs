@@ -115,3 +115,53 @@ fn dynamic_interfaces_count_wherever_they_stand() {
     let late = format!("{missing}global_defs {{\n dynamic_interfaces\n}}\n");
     assert!(load_text(&late).config.is_some());
 }
+
+#[test]
+fn a_vrid_is_one_instances_on_the_interface_below() {
+    let said = |words: &str, interfaces: [&str; 2]| {
+        let instances = ["VI_1", "VI_2"]
+            .iter()
+            .zip(interfaces)
+            .map(|(name, interface)| instance(name, VIP4).replace("enp0s5", interface));
+        let text = format!("global_defs {{\n {words}\n}}\n{}", instances.collect::<String>());
+        let mut system = FakeSystem::default();
+        system.interfaces.extend(["m0", "m1"]);
+        system.macvlans = vec![("m0", "enp0s5"), ("m1", "enp0s5")];
+        system.add("/etc/keepalived/k.conf", FileKind::File, 0o644, text.as_bytes());
+        let outcome = load(Path::new("/etc/keepalived/k.conf"), &ReadOptions::default(), &system);
+        let said: Vec<_> = outcome.lines(Reader::Vrrp, false).collect();
+        assert_eq!(outcome.config.is_some(), said.iter().all(|line| !line.contains("both use")), "{said:?}");
+        said
+    };
+    let both = ["VI_1 and VI_2 both use VRID 51 with IPv4 on interface enp0s5"];
+    for interfaces in [["enp0s5", "m0"], ["m0", "enp0s5"], ["m0", "m1"], ["m0", "m0"], ["enp0s5", "enp0s5"]] {
+        assert_eq!(said("", interfaces), both, "{interfaces:?}");
+        assert_eq!(said("dynamic_interfaces", interfaces), both, "{interfaces:?}");
+        // What they are may change: one of them is in FAULT while they are so.
+        assert_eq!(said("dynamic_interfaces allow_if_changes", interfaces), [""; 0], "{interfaces:?}");
+    }
+    assert_eq!(said("", ["peer0", "m0"]), [""; 0]);
+}
+
+#[test]
+fn dynamic_interfaces_takes_one_word() {
+    let config = |words: &str| {
+        let outcome = load_text(&format!("global_defs {{\n {words}\n}}\n{}", instance("V", VIP4)));
+        let said: Vec<String> = outcome.lines(Reader::Parent, false).collect();
+        (outcome.config.unwrap().network.allow_if_changes, said)
+    };
+    for (words, allowed) in [
+        ("dynamic_interfaces", false),
+        ("dynamic_interfaces allow_if_changes", true),
+        ("dynamic_interfaces allow_if_changes nonsense", true),
+        ("dynamic_interfaces allow_if_changes\n dynamic_interfaces", true),
+        ("dynamic_interfaces\n dynamic_interfaces allow_if_changes", true),
+    ] {
+        assert_eq!(config(words), (allowed, Vec::new()), "{words}");
+    }
+    for word in ["nonsense", "Allow_if_changes", "true", ""] {
+        let text = format!("(Line 2) Unknown dynamic_interfaces option '{word}'");
+        let word = if word.is_empty() { "\"\"" } else { word };
+        assert_eq!(config(&format!("dynamic_interfaces {word}")), (false, vec![text]));
+    }
+}
