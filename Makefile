@@ -7,7 +7,7 @@
 #   make deb      two Debian packages in dist/
 #   make bench    CPU cost a request, ours beside both references
 #   make profile  counts where haproxy spends its time, for the packages' build
-#   make soak     mixed load with faults on both sides and reloads: SOAK_SECONDS (1800), SOAK_SEED
+#   make soak     the long storms of VRRP, then mixed load with faults on both sides and reloads: SOAK_SECONDS (1800), SOAK_SEED
 #   make fuzz     every fuzz target for FUZZ_SECONDS (600) each; needs a nightly toolchain
 #
 # SUBJECT=ours|reference|mixed|all and LAB_DEBIAN=bookworm,trixie choose what `make test-hosts` runs.
@@ -140,8 +140,8 @@ bench: tools
 	REFERENCE="$$($(LAB) -m lab.reference)" HAPROXY=$(abspath $(TARGET)/$(DEB_PROFILE)/haproxy) \
 	  BENCH_LOAD=$(abspath $(TARGET)/release/bench-load) $(LAB) -m bench
 
-# SUBJECT=reference soaks the reference.
-soak: build
+# The storms of VRRP, then half an hour of mixed load. SUBJECT=reference soaks the reference with the latter.
+soak: $(if $(filter reference,$(SUBJECT)),build,soak-netns)
 	REFERENCE="$$($(LAB) -m lab.reference)" SOAK_SECONDS=$${SOAK_SECONDS:-1800} $(CARGO) test -p compat-tests --release --locked --test soak
 
 fuzz:
