@@ -70,13 +70,14 @@ impl System for Machine {
         links.into_iter().find(|link| link.name == name)?.vrf_table
     }
 
-    fn interfaces_below(&self) -> HashMap<String, String> {
+    fn virtual_interfaces(&self) -> HashMap<String, Option<String>> {
         let links = netlink::Route::open().ok().and_then(|route| route.links().ok()).unwrap_or_default();
         let names: HashMap<u32, &str> = links.iter().map(|link| (link.index, link.name.as_str())).collect();
-        let lie_on_others = links.iter().filter(|link| link.shares_base());
-        lie_on_others
-            .filter_map(|link| Some((link.name.clone(), (*names.get(&link.base)?).to_owned())))
-            .collect()
+        let below = |link: &netlink::Link| {
+            let name = names.get(&link.base).filter(|_| link.shares_base());
+            name.map(|name| (*name).to_owned())
+        };
+        links.iter().filter(|link| link.is_virtual).map(|link| (link.name.clone(), below(link))).collect()
     }
 
     fn hardware_address(&self, name: &str) -> Option<[u8; 6]> {

@@ -371,12 +371,6 @@ fn rows() -> Vec<Row> {
             5,
         ),
         both(
-            "vrid twice where interfaces may change",
-            format!("global_defs {{\n dynamic_interfaces allow_if_changes\n}}\n{}", twins("IF", "", "")),
-            &[],
-            0,
-        ),
-        both(
             "unknown word of dynamic_interfaces",
             format!("global_defs {{\n dynamic_interfaces allow_all\n}}\n{}", twins("IF", "", " mcast_dst_ip 224.0.0.99")),
             &["(Line 2) Unknown dynamic_interfaces option 'allow_all'"],

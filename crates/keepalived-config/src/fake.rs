@@ -85,8 +85,8 @@ impl System for FakeSystem {
         self.interfaces.contains(&name).then_some(InterfaceStatus { loopback: name == "lo" })
     }
 
-    fn interfaces_below(&self) -> HashMap<String, String> {
-        self.macvlans.iter().map(|(name, below)| ((*name).to_owned(), (*below).to_owned())).collect()
+    fn virtual_interfaces(&self) -> HashMap<String, Option<String>> {
+        self.macvlans.iter().map(|(name, below)| ((*name).to_owned(), Some((*below).to_owned()))).collect()
     }
 
     fn status(&self, path: &Path) -> Result<FileStatus, String> {

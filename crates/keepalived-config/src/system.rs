@@ -63,8 +63,9 @@ pub trait System {
     fn vrf_table(&self, _name: &str) -> Option<u32> {
         None
     }
-    /// For each macvlan and ipvlan the interface that it lies on, where that is one of this machine.
-    fn interfaces_below(&self) -> HashMap<String, String> {
+    /// The interfaces that somebody made, each with the one that it lies on if it is a macvlan or an ipvlan. The others are
+    /// hardware.
+    fn virtual_interfaces(&self) -> HashMap<String, Option<String>> {
         HashMap::new()
     }
     /// The Ethernet address of an interface.

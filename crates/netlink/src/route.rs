@@ -80,6 +80,8 @@ pub struct Link {
     pub group: u32,
     /// What it is, if it is one of those that we make.
     pub kind: LinkKind,
+    /// Somebody made it; hardware has no kind.
+    pub is_virtual: bool,
     /// The routing table of a VRF device.
     pub vrf_table: Option<u32>,
 }
@@ -133,6 +135,7 @@ impl Link {
                 LinkAttribute::Group(group) => link.group = *group,
                 LinkAttribute::LinkInfo(infos) => {
                     link.kind = kind_of(infos);
+                    link.is_virtual = infos.iter().any(|info| matches!(info, LinkInfo::Kind(_)));
                     link.vrf_table = vrf_table_of(infos);
                 }
                 _ => {}

@@ -211,13 +211,19 @@ pub(crate) fn mail_default(own: Option<bool>, global: &GlobalDecl) -> bool {
 }
 
 /// Two instances that hear each other's adverts as their own. True: the configuration cannot run.
-/// `allow_if_changes`: it can where that depends on what their interfaces are, and one of them is in FAULT.
+/// `allow_if_changes`: it can where one of their interfaces may become another one; until then one of them is in FAULT.
 pub(crate) fn duplicates(instances: &[VrrpInstance], allow_if_changes: bool, rx: &mut Resolver<'_>) -> bool {
     let mut texts = Vec::new();
-    let interfaces_below = std::cell::OnceCell::new();
-    let below = |name: &String| -> String {
-        let known = interfaces_below.get_or_init(|| rx.system.interfaces_below());
-        known.get(name).unwrap_or(name).clone()
+    let virtual_interfaces = std::cell::OnceCell::new();
+    let made = |name: &str| -> Option<Option<String>> {
+        virtual_interfaces.get_or_init(|| rx.system.virtual_interfaces()).get(name).cloned()
+    };
+    let below = |name: &String| made(name).flatten().unwrap_or_else(|| name.clone());
+    // A missing one may come as anything.
+    let may_change = |one: &VrrpInstance| {
+        !one.interface.is_empty()
+            && (allow_if_changes && made(&one.interface).is_some()
+                || rx.system.interface(&one.interface).is_none())
     };
     for (position, earlier) in instances.iter().enumerate() {
         let later = instances.iter().skip(position + 1);
@@ -227,7 +233,8 @@ pub(crate) fn duplicates(instances: &[VrrpInstance], allow_if_changes: bool, rx:
             // A VMAC is no help: it has the address that others of this VRID have, too.
             if multicast == [true, true] && earlier.mcast_group == later.mcast_group {
                 let on = below(&later.interface);
-                if !allow_if_changes && below(&earlier.interface) == on {
+                let stays = !may_change(earlier) && !may_change(later);
+                if stays && below(&earlier.interface) == on {
                     let family = if later.family == Family::V4 { "IPv4" } else { "IPv6" };
                     let (one, other) = (&earlier.name, &later.name);
                     texts.push(format!(
