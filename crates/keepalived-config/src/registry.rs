@@ -4,12 +4,12 @@
 //! setters write "a number in this range goes there" once; anything else is a function in the block's file. A keyword that
 //! the reference knows and this program does not obey yet is a row too: [`Set::Refused`].
 
-use config_text::{Severity, Span};
+use config_text::{Severity, Span, Word};
 
 use crate::declared::tracker::TrackerDecl;
 use crate::declared::{DefaultUser, TrackedScriptDecl};
 use crate::message::{Messages, Scope};
-use crate::number;
+use crate::number::{self, Reading, Rest};
 use crate::system::System;
 use crate::tree::{Block, Node, Statement};
 
@@ -123,14 +123,16 @@ impl Cx<'_> {
         self.number(span, number::signed(text, min, max))
     }
 
-    /// Seconds with three decimals up to a maximum in microseconds.
-    pub(crate) fn milliseconds(&mut self, span: Span, text: &str, max: u64) -> Option<std::time::Duration> {
-        let parsed = number::milliseconds(text, max);
-        let (value, remark) = self.number(span, parsed)?;
-        if let Some(remark) = remark {
-            self.warn(span, "number", remark);
-        }
-        Some(value)
+    /// Seconds with three decimals within a range in milliseconds, or a message.
+    pub(crate) fn milliseconds(
+        &mut self,
+        span: Span,
+        text: &str,
+        min: u64,
+        max: u64,
+        rest: Rest,
+    ) -> Option<std::time::Duration> {
+        self.reading(span, number::thousandths(text, min, max, rest))
     }
 
     /// Seconds with decimals within a range in microseconds, or a message.
@@ -140,12 +142,16 @@ impl Cx<'_> {
         text: &str,
         min: u64,
         max: u64,
+        rest: Rest,
     ) -> Option<std::time::Duration> {
-        let (value, remark) = self.number(span, number::seconds(text, min, max))?;
-        if let Some(remark) = remark {
-            self.warn(span, "number", remark);
+        self.reading(span, number::seconds(text, min, max, rest))
+    }
+
+    fn reading<N>(&mut self, span: Span, reading: Reading<N>) -> Option<N> {
+        for text in reading.said {
+            self.warn(span, "number", text);
         }
-        Some(value)
+        reading.value
     }
 
     fn number<N>(&mut self, span: Span, parsed: Result<N, number::Bad>) -> Option<N> {
@@ -225,7 +231,9 @@ pub(crate) fn statement_of<'n>(node: &'n Node, cx: &mut Cx<'_>) -> Option<&'n St
             None
         }
         Node::UnterminatedQuote(span, text) => {
-            cx.refuse(*span, "unterminated-quote", format!("Unterminated quote '{text}'"));
+            // Every process reads every line.
+            let text = format!("Unterminated quote '{text}'");
+            cx.messages.push(Scope::Every, Severity::Alert, "unterminated-quote", Some(*span), text);
             None
         }
     }
@@ -299,7 +307,7 @@ fn apply_row<T: Named>(row: &Keyword<T>, statement: &Statement, target: &mut T, 
 }
 
 pub(crate) fn missing_parameter(statement: &Statement, cx: &mut Cx<'_>) {
-    let last = statement.words.last().map(|w| w.word.lossy()).unwrap_or_default();
+    let last = statement.words.last().map(Word::lossy).unwrap_or_default();
     let text = format!(
         "*** Configuration line starting `{}` is missing a parameter after keyword `{last}` at word position {}",
         statement.keyword(),

@@ -1,9 +1,11 @@
 //! Statements and blocks: the shape of a configuration, before any keyword means something.
 
-use config_text::Span;
+use std::ops::Range;
+
+use config_text::{Span, Word};
 
 use crate::lines::{Line, Note};
-use crate::words::{self, RawWord, Token};
+use crate::words::{self, QuotedWord, Token, Unterminated};
 
 /// A part of a block.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +26,9 @@ pub(crate) enum Node {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Statement {
     /// At least one word.
-    pub(crate) words: Vec<RawWord>,
+    pub(crate) words: Vec<Word>,
+    /// The stretch of the line that they stand in.
+    pub(crate) source: Vec<u8>,
     /// The first word's place.
     pub(crate) span: Span,
     /// What stands in braces after them.
@@ -45,17 +49,22 @@ pub(crate) struct Block {
 impl Statement {
     /// The first word, with anything that is not UTF-8 replaced.
     pub(crate) fn keyword(&self) -> String {
-        self.words.first().map(|w| w.word.lossy()).unwrap_or_default()
+        self.words.first().map(Word::lossy).unwrap_or_default()
     }
 
     /// The word at a position, the keyword being 0.
-    pub(crate) fn word(&self, index: usize) -> Option<&RawWord> {
+    pub(crate) fn word(&self, index: usize) -> Option<&Word> {
         self.words.get(index)
     }
 
     /// The text of the word at a position, with anything that is not UTF-8 replaced.
     pub(crate) fn text(&self, index: usize) -> Option<String> {
-        self.word(index).map(|w| w.word.lossy())
+        self.word(index).map(Word::lossy)
+    }
+
+    /// The words as a script's line has them.
+    pub(crate) fn quoted_words(&self) -> Result<Vec<QuotedWord>, Unterminated> {
+        words::quoted_words(&self.source)
     }
 }
 
@@ -85,12 +94,12 @@ pub(crate) fn parse(lines: &[Line], notes: Vec<(usize, Note)>) -> Tree {
             let text = String::from_utf8_lossy(line.text.trim_ascii()).into_owned();
             push(&mut levels, Node::UnterminatedQuote(line.span(bad.at, line.text.len()), text));
         }
-        let mut words = Vec::new();
+        let mut words = Words { line: &line.text, list: Vec::new(), from: 0, to: 0 };
         for token in tokens {
             match token {
-                Token::Word(word) => words.push(word),
+                Token::Word(word, at) => words.push(word, at),
                 Token::Open(span) => {
-                    let opener = match statement(std::mem::take(&mut words)) {
+                    let opener = match words.take() {
                         Some(statement) => Some(statement),
                         None => last_without_block(&mut levels),
                     };
@@ -128,9 +137,28 @@ struct Level {
     nodes: Vec<Node>,
 }
 
-fn statement(words: Vec<RawWord>) -> Option<Statement> {
-    let span = words.first()?.word.span;
-    Some(Statement { words, span, block: None })
+/// Words of a line that belong together so far.
+struct Words<'l> {
+    line: &'l [u8],
+    list: Vec<Word>,
+    from: usize,
+    to: usize,
+}
+
+impl Words<'_> {
+    fn push(&mut self, word: Word, at: Range<usize>) {
+        if self.list.is_empty() {
+            self.from = at.start;
+        }
+        self.to = at.end;
+        self.list.push(word);
+    }
+
+    fn take(&mut self) -> Option<Statement> {
+        let span = self.list.first()?.span;
+        let source = self.line.get(self.from..self.to).unwrap_or_default().to_vec();
+        Some(Statement { words: std::mem::take(&mut self.list), source, span, block: None })
+    }
 }
 
 fn push(levels: &mut [Level], node: Node) {
@@ -139,8 +167,8 @@ fn push(levels: &mut [Level], node: Node) {
     }
 }
 
-fn flush(levels: &mut [Level], words: &mut Vec<RawWord>) {
-    if let Some(statement) = statement(std::mem::take(words)) {
+fn flush(levels: &mut [Level], words: &mut Words<'_>) {
+    if let Some(statement) = words.take() {
         push(levels, Node::Statement(statement));
     }
 }
@@ -191,7 +219,7 @@ mod tests {
         for node in nodes {
             match node {
                 Node::Statement(s) => {
-                    let words: Vec<String> = s.words.iter().map(|w| w.word.lossy()).collect();
+                    let words: Vec<String> = s.words.iter().map(Word::lossy).collect();
                     out.push_str(&words.join(" "));
                     out.push(' ');
                     if let Some(b) = &s.block {
@@ -223,7 +251,7 @@ mod tests {
             ("a {\n b {\n", "a { b { } ; } ; missing 2"),
             ("a }\n b", "a ; extra@1 b ;"),
             ("a { }\n{ x }", "a { } ; stray{ x ; }"),
-            ("a \"b\n c", "quote@1 a b ; c ;"),
+            ("a \"b\n c", "quote@1 a ; c ;"),
         ] {
             assert_eq!(show(text), want, "{text:?}");
         }

@@ -1,7 +1,11 @@
-//! Words of a line: quotes, escapes and braces. keepalived.conf(5), "Quoted strings".
+//! Words of a line, in two ways. keepalived.conf(5), "Quoted strings".
 //!
-//! A line comes in with comments and variables already dealt with. Braces are tokens of their own wherever they stand outside
-//! quotes; `${…}` that no definition replaced stays part of its word.
+//! A line comes in with comments and variables already dealt with. [`tokens`] cuts it into words and braces: `"` is the only
+//! quote, nothing is escaped, and braces are tokens of their own wherever they stand outside quotes; `${…}` that no definition
+//! replaced stays part of its word. What a script is run by is read once more by [`quoted_words`], for which `'` quotes, too,
+//! quotes may stand inside words, and escapes mean something.
+
+use std::ops::Range;
 
 use bstr::{BString, ByteSlice};
 use config_text::{Span, Word};
@@ -16,20 +20,20 @@ use nom::{IResult, Parser};
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
-    /// A word.
-    Word(RawWord),
+    /// A word, and where it stands in the line.
+    Word(Word, Range<usize>),
     /// `{`
     Open(Span),
     /// `}`
     Close(Span),
 }
 
-/// A word in both forms: with quotes and escapes resolved, and as written between its quotes. Script commands are split
-/// from the second one, so that their escapes are resolved once, after splitting.
+/// A word of a script's line in both forms: with quotes and escapes resolved, and as written between its quotes. Commands are
+/// split from the second one, so that their escapes are resolved once, after splitting.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RawWord {
-    /// Resolved, with its place.
-    pub(crate) word: Word,
+pub(crate) struct QuotedWord {
+    /// Resolved.
+    pub(crate) text: BString,
     /// As written, without the enclosing quotes.
     pub(crate) raw: BString,
 }
@@ -41,7 +45,7 @@ pub(crate) struct Unterminated {
     pub(crate) at: usize,
 }
 
-/// Cuts a line into tokens. An unterminated quote ends at the end of the line and is reported.
+/// Cuts a line into tokens. What an unterminated quote begins is left out and reported.
 pub(crate) fn tokens(
     line: &[u8],
     place: impl Fn(usize, usize) -> Span,
@@ -55,96 +59,93 @@ pub(crate) fn tokens(
         }
         let start = line.len() - rest.len();
         // A lone quote is the only thing that no rule takes.
-        let Ok((after, pieces)) = token_pieces(rest) else {
-            let inside = Piece::Plain(rest.get(1..).unwrap_or_default());
-            found.push(Token::Word(word_of(&[inside], place(start, line.len()))));
-            return (found, Some(Unterminated { at: start }));
-        };
+        let Ok((after, piece)) = piece(rest) else { return (found, Some(Unterminated { at: start })) };
         let end = line.len() - after.len();
         let span = place(start, end);
-        match pieces.as_slice() {
-            [Piece::Open] => found.push(Token::Open(span)),
-            [Piece::Close] => found.push(Token::Close(span)),
-            pieces => found.push(Token::Word(word_of(pieces, span))),
+        found.push(match piece {
+            Piece::Open => Token::Open(span),
+            Piece::Close => Token::Close(span),
+            Piece::Text(text) => Token::Word(Word { text: text.into(), span }, start..end),
+        });
+        rest = after;
+    }
+}
+
+/// The words of a script's line.
+pub(crate) fn quoted_words(line: &[u8]) -> Result<Vec<QuotedWord>, Unterminated> {
+    let mut words = Vec::new();
+    let mut rest = line;
+    loop {
+        rest = rest.trim_start_with(|c| c.is_ascii_whitespace());
+        if rest.is_empty() {
+            return Ok(words);
         }
+        let at = line.len() - rest.len();
+        let Ok((after, parts)) = command_word(rest) else { return Err(Unterminated { at }) };
+        words.push(word_of(&parts));
         rest = after;
     }
 }
 
 /// Splits a script command into its arguments: blanks separate, quotes keep them, escapes are resolved.
 pub(crate) fn command_words(text: &[u8]) -> Result<Vec<BString>, Unterminated> {
-    let mut words = Vec::new();
-    let mut rest = text;
-    loop {
-        rest = rest.trim_start_with(|c| c.is_ascii_whitespace());
-        if rest.is_empty() {
-            return Ok(words);
-        }
-        let at = text.len() - rest.len();
-        let Ok((after, pieces)) = command_word(rest) else { return Err(Unterminated { at }) };
-        words.push(word_of(&pieces, Span::line(config_text::FileId(0), 0)).word.text);
-        rest = after;
-    }
+    Ok(quoted_words(text)?.into_iter().map(|word| word.text).collect())
 }
 
-/// The stretch of a line in front of a comment. `#` and `!` start one anywhere outside quotes.
+/// The stretch of a line in front of a comment. `#` and `!` start one anywhere outside `"`.
 pub(crate) fn without_comment(line: &[u8]) -> &[u8] {
-    let mut quote = None;
-    let mut escaped = false;
+    let mut quoted = false;
     for (at, &byte) in line.iter().enumerate() {
-        if escaped {
-            escaped = false;
-            continue;
-        }
-        match (byte, quote) {
-            (b'\\', _) => escaped = true,
-            (b'"' | b'\'', None) => quote = Some(byte),
-            (b'"' | b'\'', Some(open)) if open == byte => quote = None,
-            (b'#' | b'!', None) => return line.get(..at).unwrap_or(line),
+        match byte {
+            b'"' => quoted = !quoted,
+            b'#' | b'!' if !quoted => return line.get(..at).unwrap_or(line),
             _ => {}
         }
     }
     line
 }
 
-/// What a word is made of.
+/// What a line is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Piece<'a> {
     Open,
     Close,
+    /// A word, without its quotes.
+    Text(&'a [u8]),
+}
+
+fn piece(input: &[u8]) -> IResult<&[u8], Piece<'_>> {
+    let quoted = delimited(tag("\""), take_while(|c: u8| c != b'"'), tag("\""));
+    let bare = take_while1(|c: u8| !c.is_ascii_whitespace() && !b"\"{}$".contains(&c));
+    alt((
+        value(Piece::Open, tag("{")),
+        value(Piece::Close, tag("}")),
+        map(quoted, Piece::Text),
+        map(recognize(nonempty(alt((bare, recognize(variable), tag("$"))))), Piece::Text),
+    ))
+    .parse(input)
+}
+
+/// What a word of a script's line is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part<'a> {
     /// Bytes without quotes; escapes are resolved later.
     Plain(&'a [u8]),
     /// The inside of quotes.
     Quoted(&'a [u8]),
 }
 
-type Pieces<'a> = Vec<Piece<'a>>;
-
-fn token_pieces(input: &[u8]) -> IResult<&[u8], Pieces<'_>> {
-    alt((
-        map(value(Piece::Open, tag("{")), |p| vec![p]),
-        map(value(Piece::Close, tag("}")), |p| vec![p]),
-        nonempty(alt((
-            quoted,
-            map(recognize(variable), Piece::Plain),
-            map(escape, Piece::Plain),
-            plain(b"{}"),
-        ))),
-    ))
-    .parse(input)
+fn command_word(input: &[u8]) -> IResult<&[u8], Vec<Part<'_>>> {
+    nonempty(alt((quoted, map(recognize(nonempty(alt((escape, plain)))), Part::Plain)))).parse(input)
 }
 
-fn command_word(input: &[u8]) -> IResult<&[u8], Pieces<'_>> {
-    nonempty(alt((quoted, map(escape, Piece::Plain), plain(b"")))).parse(input)
-}
-
-fn nonempty<'a, P>(
+fn nonempty<'a, O: 'a, P>(
     piece: P,
-) -> impl Parser<&'a [u8], Output = Pieces<'a>, Error = nom::error::Error<&'a [u8]>>
+) -> impl Parser<&'a [u8], Output = Vec<O>, Error = nom::error::Error<&'a [u8]>>
 where
-    P: Parser<&'a [u8], Output = Piece<'a>, Error = nom::error::Error<&'a [u8]>>,
+    P: Parser<&'a [u8], Output = O, Error = nom::error::Error<&'a [u8]>>,
 {
-    verify(many0(piece), |pieces: &Pieces<'a>| !pieces.is_empty())
+    verify(many0(piece), |pieces: &Vec<O>| !pieces.is_empty())
 }
 
 /// `${NAME}`: its braces open no block.
@@ -152,14 +153,14 @@ fn variable(input: &[u8]) -> IResult<&[u8], &[u8]> {
     delimited(tag("${"), take_while(|c: u8| c != b'}' && c != b'{' && c != b'"'), tag("}")).parse(input)
 }
 
-fn quoted(input: &[u8]) -> IResult<&[u8], Piece<'_>> {
+fn quoted(input: &[u8]) -> IResult<&[u8], Part<'_>> {
     let inside = |quote: char| {
         terminated(
             recognize(many0(alt((escape, take_while1(move |c: u8| c != b'\\' && char::from(c) != quote))))),
             one_of(if quote == '"' { "\"" } else { "'" }),
         )
     };
-    map(alt((preceded(tag("\""), inside('"')), preceded(tag("'"), inside('\'')))), Piece::Quoted).parse(input)
+    map(alt((preceded(tag("\""), inside('"')), preceded(tag("'"), inside('\'')))), Part::Quoted).parse(input)
 }
 
 /// A backslash and the character after it, unresolved; a backslash at the end stands for itself.
@@ -171,42 +172,19 @@ fn anychar_byte(input: &[u8]) -> IResult<&[u8], char> {
     anychar(input)
 }
 
-fn plain<'a>(
-    not: &'static [u8],
-) -> impl Parser<&'a [u8], Output = Piece<'a>, Error = nom::error::Error<&'a [u8]>> {
-    map(
-        take_while1(move |c: u8| {
-            !c.is_ascii_whitespace() && c != b'"' && c != b'\'' && c != b'\\' && !not.contains(&c)
-        }),
-        Piece::Plain,
-    )
+fn plain(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    take_while1(|c: u8| !c.is_ascii_whitespace() && !b"\"'\\".contains(&c)).parse(input)
 }
 
-fn word_of(pieces: &[Piece<'_>], span: Span) -> RawWord {
+fn word_of(parts: &[Part<'_>]) -> QuotedWord {
     let mut text = BString::default();
     let mut raw = BString::default();
-    // A word that is one quoted string loses its quotes in the raw form; elsewhere they are needed to split it again.
-    let whole = pieces.len() == 1;
-    for piece in pieces {
-        match *piece {
-            Piece::Open | Piece::Close => {}
-            Piece::Plain(bytes) => {
-                unescape(bytes, &mut text);
-                raw.extend_from_slice(bytes);
-            }
-            Piece::Quoted(bytes) => {
-                unescape(bytes, &mut text);
-                if whole {
-                    raw.extend_from_slice(bytes);
-                } else {
-                    raw.push(b'"');
-                    raw.extend_from_slice(bytes);
-                    raw.push(b'"');
-                }
-            }
-        }
+    for part in parts {
+        let (Part::Plain(bytes) | Part::Quoted(bytes)) = *part;
+        unescape(bytes, &mut text);
+        raw.extend_from_slice(bytes);
     }
-    RawWord { word: Word { text, span }, raw }
+    QuotedWord { text, raw }
 }
 
 /// Resolves `\a \b \E \f \n \r \t \v \nnn \xXX \cC`; any other escaped character stands for itself.
@@ -279,7 +257,7 @@ mod tests {
             .map(|t| match t {
                 Token::Open(_) => "<{>".to_owned(),
                 Token::Close(_) => "<}>".to_owned(),
-                Token::Word(w) => w.word.lossy(),
+                Token::Word(w, _) => w.lossy(),
             })
             .collect();
         if bad.is_some() {
@@ -295,14 +273,17 @@ mod tests {
                 "vrrp_script s3{ script \"/usr/bin/test\" user root }",
                 "vrrp_script|s3|<{>|script|/usr/bin/test|user|root|<}>",
             ),
-            ("a\"b  c\"d 'e f'", "ab  cd|e f"),
-            ("\"a \\\"b\\\" \\x41\\102\\t\"", "a \"b\" AB\t"),
+            ("a\"b  c\"d 'e f'", "a|b  c|d|'e|f'"),
+            ("\"a \\\"b c", "a \\|b|c"),
+            ("\"\\x41\" \\x41 a\\ b", "\\x41|\\x41|a\\|b"),
+            ("router_id John's", "router_id|John's"),
             ("x ${ZZ} ${_A}{", "x|${ZZ}|${_A}|<{>"),
+            ("$ a$ ${b", "$|a$|$|<{>|b"),
             ("\"\" a", "|a"),
-            ("script \"/tmp/abc", "script|/tmp/abc|!"),
+            ("script x \"/tmp/abc", "script|x|!"),
             ("a\\", "a\\"),
             ("   ", ""),
-            ("\\{ a", "{|a"),
+            ("\\{ a", "\\|<{>|a"),
         ] {
             assert_eq!(show(line), want, "{line}");
         }
@@ -310,11 +291,11 @@ mod tests {
 
     #[test]
     fn spans_point_at_the_words() {
-        let (tokens, _) = tokens(b"  state 'MAS TER' {", place);
+        let (tokens, _) = tokens(b"  state \"MAS TER\" {", place);
         let spans: Vec<_> = tokens
             .iter()
             .map(|t| match t {
-                Token::Word(w) => (w.word.span.start, w.word.span.end),
+                Token::Word(w, _) => (w.span.start, w.span.end),
                 Token::Open(s) | Token::Close(s) => (s.start, s.end),
             })
             .collect();
@@ -325,19 +306,40 @@ mod tests {
     #[test]
     fn command_of_the_manual() {
         let line = br#"notify_master "/etc/keepalived/notify_event.sh ' spaces\\x20f\x69le ' '\"s p a c e \"' SG1.low master" user group"#;
-        let (tokens, _) = tokens(line, place);
-        let Token::Word(script) = &tokens[1] else { panic!() };
+        let words = quoted_words(line).unwrap();
         assert_eq!(
-            command_words(&script.raw).unwrap(),
+            command_words(&words[1].raw).unwrap(),
             ["/etc/keepalived/notify_event.sh", " spaces\\x20file ", "\"s p a c e \"", "SG1.low", "master"]
         );
-        assert_eq!(tokens.len(), 4);
+        assert_eq!(words.len(), 4);
+    }
+
+    /// Commands of the reference for the same lines.
+    #[test]
+    fn commands() {
+        let rows: [(&str, &[&str]); 9] = [
+            ("n '/x a b'", &["/x", "a", "b"]),
+            ("n \"/x a\"b", &["/x", "ab"]),
+            ("n \"/x 'a b' \\\"c d\\\" \\x41\"", &["/x", "a b", "\"c", "d\"", "A"]),
+            ("n /x' a'", &["/x", "a"]),
+            ("n \"/x \\\\ \\\\\\\\ x\"", &["/x", "\\", "\\\\", "x"]),
+            ("n \"/x a\\tb \\ttc\"", &["/x", "a\tb", "\ttc"]),
+            ("n \"/x 'a\\'b'\"", &["/x", "a'b"]),
+            ("n \"/x a'b c'd\"", &["/x", "ab cd"]),
+            ("n '/x \"a b\" c'", &["/x", "a b", "c"]),
+        ];
+        for (line, want) in rows {
+            let words = quoted_words(line.as_bytes()).unwrap();
+            assert_eq!(command_words(&words[1].raw).unwrap(), want, "{line}");
+        }
     }
 
     #[test]
     fn comments_end_lines_outside_quotes() {
         assert_eq!(without_comment(b"a \"#b\" !c"), b"a \"#b\" ");
         assert_eq!(without_comment(b"vrid 5#1"), b"vrid 5");
+        assert_eq!(without_comment(b"a '#b'"), b"a '");
+        assert_eq!(without_comment(b"a\\# b"), b"a\\");
         assert_eq!(without_comment("# 每 2 秒".as_bytes()), b"");
     }
 
@@ -349,7 +351,7 @@ mod tests {
             let (tokens, _) = tokens(without_comment(&line), place);
             let mut at = 0;
             for token in tokens {
-                let span = match token { Token::Word(w) => w.word.span, Token::Open(s) | Token::Close(s) => s };
+                let span = match token { Token::Word(w, _) => w.span, Token::Open(s) | Token::Close(s) => s };
                 prop_assert!(span.start >= at && span.end > span.start);
                 at = span.end;
             }

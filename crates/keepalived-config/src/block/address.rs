@@ -16,7 +16,7 @@ const LABEL_MAX: usize = 15;
 
 /// Parses one line. The device stays empty when the line names none. `None`: the line is dropped, with a message.
 pub(crate) fn parse(line: &Statement, place: Place, cx: &mut Cx<'_>) -> Option<Address> {
-    let mut words = line.words.iter().map(|w| (w.word.lossy(), w.word.span));
+    let mut words = line.words.iter().map(|w| (w.lossy(), w.span));
     let (text, span) = words.next()?;
     let (address, prefix) = ip_with_prefix(&text, span, cx)?;
     let mut parsed = Address::new(address, prefix.unwrap_or(host_prefix(address)), "");

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::declared::Declared;
+use crate::number::Rest;
 use crate::registry::{Cx, Keyword, Named, Set, apply, list_of};
 use crate::tree::{Block, Statement};
 
@@ -161,12 +162,10 @@ fn source_ip(bfd: &mut BfdDecl, line: &Statement, cx: &mut Cx<'_>) {
 /// Milliseconds, with up to three decimals.
 fn interval(bfd: &BfdDecl, line: &Statement, min: u64, cx: &mut Cx<'_>) -> Option<Duration> {
     let text = line.text(1).unwrap_or_default();
-    // The ranges of numbers with decimals are in millionths of the unit that was written.
-    let parsed = crate::number::seconds(&text, min * 1_000_000, INTERVAL_MAX * 1_000_000);
-    match parsed {
-        Ok((value, _)) => Some(value / 1000),
-        Err(text_of) => {
-            cx.warn(line.span, "number", text_of.replace(".000000", ".000"));
+    // Milliseconds with three places are microseconds.
+    match cx.milliseconds(line.span, &text, min * 1000, INTERVAL_MAX * 1000, Rest::Refused) {
+        Some(value) => Some(value / 1000),
+        None => {
             let what = format!(
                 "{} value {text} is not valid (must be in range [{min}-{INTERVAL_MAX}]), ignoring",
                 line.keyword()

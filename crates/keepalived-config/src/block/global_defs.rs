@@ -6,7 +6,7 @@ mod mail;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::declared::{DefaultUser, GlobalDecl};
-use crate::number;
+use crate::number::{self, Rest};
 use crate::registry::{Cx, Keyword, Set, refused};
 use crate::tree::Statement;
 
@@ -81,9 +81,9 @@ fn mcast_group6(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn interval(line: &Statement, cx: &mut Cx<'_>, into: &mut Option<std::time::Duration>) {
     let text = line.text(1).unwrap_or_default();
-    match cx.seconds(line.span, &text, 1, u64::from(u32::MAX)) {
-        Some(value) => *into = Some(value),
-        None => cx.warn(line.span, "interval", format!("{} '{text}' is invalid", line.keyword())),
+    match cx.seconds(line.span, &text, 1, u64::from(u32::MAX), Rest::Said) {
+        Some(value) if !value.is_zero() => *into = Some(value),
+        _ => cx.warn(line.span, "interval", format!("{} '{text}' is invalid", line.keyword())),
     }
 }
 
@@ -97,7 +97,7 @@ fn gna_interval(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn startup_delay(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
-    match cx.seconds(line.span, &text, 1_000, u64::from(u32::MAX)) {
+    match cx.seconds(line.span, &text, 1_000, u64::from(u32::MAX), Rest::Refused) {
         Some(delay) => global.startup_delay = Some(delay),
         None => cx.warn(line.span, "interval", format!("vrrp_startup_delay '{text}' is invalid")),
     }

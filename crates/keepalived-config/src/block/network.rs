@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::declared::{Declared, GarpGroupDecl, GlobalDecl, TrackGroupDecl};
+use crate::number::Rest;
 use crate::registry::{Cx, Keyword, Set, apply, list_of};
 use crate::resolved::{ExtraGarp, GarpGroup, InterfaceDelay, Linkbeat, LinkbeatKind, ReceiveBuffer};
 use crate::tree::{Block, Statement};
@@ -172,7 +173,8 @@ fn garp_group(declared: &mut Declared, line: &Statement, block: &Block, cx: &mut
 
 fn interval(line: &Statement, cx: &mut Cx<'_>) -> Option<Duration> {
     let text = line.text(1).unwrap_or_default();
-    let value = cx.seconds(line.span, &text, 1, u64::from(u32::MAX));
+    let value =
+        cx.seconds(line.span, &text, 1, u64::from(u32::MAX), Rest::Said).filter(|value| !value.is_zero());
     if value.is_none() {
         cx.warn(line.span, "interval", format!("{} '{text}' is invalid", line.keyword()));
     }
@@ -195,7 +197,7 @@ fn group_interface(group: &mut GarpGroupDecl, line: &Statement, cx: &mut Cx<'_>)
 fn group_interfaces(group: &mut GarpGroupDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
     for line in list_of(block, cx) {
         for word in &line.words {
-            one_of_group(group, word.word.lossy(), line, cx);
+            one_of_group(group, word.lossy(), line, cx);
         }
     }
 }
@@ -223,10 +225,10 @@ fn delays(declared: &mut Declared, _: &Statement, block: &Block, cx: &mut Cx<'_>
             cx.warn(line.span, "delay", format!("No up/down delay specified for interface {name}"));
             continue;
         };
-        let Some(down) = cx.seconds(line.span, &down, 0, DELAY_MAX) else { continue };
+        let Some(down) = cx.seconds(line.span, &down, 0, DELAY_MAX, Rest::Refused) else { continue };
         let up = match line.text(2) {
             None => down,
-            Some(up) => match cx.seconds(line.span, &up, 0, DELAY_MAX) {
+            Some(up) => match cx.seconds(line.span, &up, 0, DELAY_MAX, Rest::Refused) {
                 Some(up) => up,
                 None => continue,
             },

@@ -3,6 +3,7 @@
 //! `what` is the process in messages: vrrp, bfd.
 
 use crate::declared::{GlobalDecl, ProcessDecl};
+use crate::number::leading;
 use crate::registry::{Cx, Keyword, Set};
 use crate::tree::Statement;
 
@@ -63,19 +64,14 @@ pub(crate) fn processors(line: &Statement, what: &str, list: &mut Vec<usize>, cx
         return;
     }
     for word in line.words.iter().skip(1) {
-        let text = word.word.lossy();
-        let last = cx.system.processors().saturating_sub(1);
-        match cx.unsigned(line.span, &text, 0, last) {
-            Some(number) => list.extend(usize::try_from(number)),
-            None => {
-                cx.warn(
-                    line.span,
-                    "processor",
-                    format!("Invalid cpu_id:{text} specified for {what} process"),
-                );
-                return;
-            }
-        }
+        let text = word.lossy();
+        let last = i32::try_from(cx.system.processors().saturating_sub(1)).unwrap_or(i32::MAX);
+        let Some(number) = cx.signed(line.span, &text, 0, last) else {
+            let text = format!("Invalid cpu_id:{} specified for {what} process", leading(&text));
+            cx.warn(line.span, "processor", text);
+            return;
+        };
+        list.extend(usize::try_from(number));
     }
 }
 

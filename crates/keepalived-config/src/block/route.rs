@@ -28,7 +28,7 @@ impl<'n> Words<'n> {
     }
 
     pub(crate) fn peek(&self) -> Option<String> {
-        self.line.words.get(self.at).map(|word| word.word.lossy())
+        self.line.words.get(self.at).map(|word| word.lossy())
     }
 
     pub(crate) fn next(&mut self) -> Option<String> {

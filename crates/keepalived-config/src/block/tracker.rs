@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::declared::tracker::{FileDecl, ProcessDecl, TrackedObjectDecl, TrackerDecl};
+use crate::number::Rest;
 use crate::registry::{Cx, Keyword, Set, apply, list_of};
 use crate::resolved::{ParamMatch, TrackFile, TrackProcess, Tracker, TrackerKind};
 use crate::system::FileKind;
 use crate::tree::{Block, Statement};
-use crate::words::command_words;
 
 /// Weight of a file for which nobody gives one.
 pub(crate) const FILE_WEIGHT: i32 = 1;
@@ -113,7 +113,7 @@ fn weight(name: &str, spoken: &str, kind: &str, line: &Statement, cx: &mut Cx<'_
 fn init_file(declared: &mut FileDecl, line: &Statement, cx: &mut Cx<'_>) {
     let (mut value, mut overwrite) = (0, false);
     for word in line.words.iter().skip(1) {
-        let text = word.word.lossy();
+        let text = word.lossy();
         if text == "overwrite" {
             overwrite = true;
         } else if text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+') {
@@ -184,24 +184,15 @@ pub(super) fn process_block(line: &Statement, block: &Block, cx: &mut Cx<'_>) ->
 }
 
 fn process(declared: &mut ProcessDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let Some(raw) = line.word(1) else { return };
+    let mut words = line.words.iter().skip(1).map(config_text::Word::lossy);
+    let Some(process) = words.next() else { return };
     if declared.process.is_some() {
-        let text = format!(
-            "Process already set for track process {} - ignoring {}",
-            declared.name,
-            raw.word.lossy()
-        );
+        let text = format!("Process already set for track process {} - ignoring {process}", declared.name);
         cx.warn(line.span, "track-process", text);
         return;
     }
-    let Ok(words) = command_words(&raw.raw) else {
-        let text = format!("Unterminated quote in process '{}'", raw.word.lossy());
-        cx.refuse(line.span, "unterminated-quote", text);
-        return;
-    };
-    let mut words = words.into_iter().map(|w| w.to_string());
-    declared.process = words.next();
-    declared.parameters = words.chain(line.words.iter().skip(2).map(|w| w.word.lossy())).collect();
+    declared.process = Some(process);
+    declared.parameters = words.collect();
 }
 
 fn param_match(declared: &mut ProcessDecl, line: &Statement, cx: &mut Cx<'_>) {
@@ -241,7 +232,7 @@ fn quorum_max(declared: &mut ProcessDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn delay(declared: &ProcessDecl, line: &Statement, cx: &mut Cx<'_>) -> Option<Duration> {
     let text = line.text(1).unwrap_or_default();
-    let delay = cx.seconds(line.span, &text, 1, DELAY_MAX);
+    let delay = cx.seconds(line.span, &text, 1, DELAY_MAX, Rest::Refused);
     if delay.is_none() {
         let text = format!(
             "{} ({text}) for vrrp_track_process {} must be between [0.000001..3600] inclusive. Ignoring...",

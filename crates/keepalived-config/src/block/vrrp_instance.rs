@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use config_text::Span;
 
 use crate::declared::{InstanceDecl, NotifyDecl};
+use crate::number::Rest;
 use crate::registry::{Cx, Keyword, Set, list_of, refused};
 use crate::resolved::{Address, Family, UnicastPeer};
 use crate::tree::{Block, Statement};
@@ -89,7 +90,7 @@ fn priority(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn advert_int(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
-    match cx.seconds(line.span, &text, 10_000, 255_000_000) {
+    match cx.seconds(line.span, &text, 10_000, 255_000_000, Rest::Refused) {
         Some(interval) => instance.advert_int = Some(interval),
         None => {
             let text =
@@ -207,13 +208,12 @@ fn preempt(instance: &mut InstanceDecl, _: &Statement, _: &mut Cx<'_>) {
 
 fn preempt_delay(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
-    match cx.seconds(line.span, &text, 0, 1_000_000_000) {
+    match cx.seconds(line.span, &text, 0, 1_000_000_000, Rest::Said) {
         Some(delay) => instance.preempt_delay = Some(delay),
-        None if text.parse::<f64>().is_ok() => {
+        None => {
             let text = format!("({}) Preempt_delay not valid! must be between 0-1000", instance.name);
             cx.warn(line.span, "preempt-delay", text);
         }
-        None => {}
     }
 }
 

@@ -3,13 +3,14 @@
 use bstr::BString;
 
 use crate::declared::{CommandDecl, DefaultUser, ScriptDecl};
+use crate::number::Rest;
 use crate::registry::{Cx, Keyword, Set};
 use crate::resolved::User;
 use crate::tree::Statement;
-use crate::words::command_words;
+use crate::words::{Unterminated, command_words};
 
-/// The longest interval, 2^32 microseconds and a bit, as the reference words it.
-const INTERVAL_MAX: u64 = 4_294_000_000;
+/// The longest interval, 2^32 microseconds, in whole seconds: milliseconds.
+const INTERVAL_MAX: u64 = 4_294_000;
 
 fn script(script: &mut ScriptDecl, line: &Statement, cx: &mut Cx<'_>) {
     script.words = command(line, cx);
@@ -18,15 +19,14 @@ fn script(script: &mut ScriptDecl, line: &Statement, cx: &mut Cx<'_>) {
 fn interval(script: &mut ScriptDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
     let name = script.name.clone();
-    let is_number = text.parse::<f64>().is_ok();
-    match cx.milliseconds(line.span, &text, INTERVAL_MAX) {
+    match cx.milliseconds(line.span, &text, 0, INTERVAL_MAX, Rest::Said) {
         Some(value) if !value.is_zero() => script.interval = Some(value),
-        None if is_number => {
+        None => {
             let text =
                 format!("({name}): vrrp script interval '{text}' must be between 0.001 and 4294 - ignoring");
             cx.warn(line.span, "interval", text);
         }
-        Some(_) | None => {
+        Some(_) => {
             let text = format!("({name}): vrrp script interval must be greater than 0, setting to 1");
             cx.warn(line.span, "interval", text);
             script.interval = Some(std::time::Duration::from_secs(1));
@@ -37,7 +37,7 @@ fn interval(script: &mut ScriptDecl, line: &Statement, cx: &mut Cx<'_>) {
 fn timeout(script: &mut ScriptDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
     let name = script.name.clone();
-    match cx.milliseconds(line.span, &text, INTERVAL_MAX) {
+    match cx.milliseconds(line.span, &text, 0, INTERVAL_MAX, Rest::Said) {
         Some(value) if value.is_zero() => {
             let text = format!("({name}): vrrp script timeout must be greater than 0, setting to 1");
             cx.warn(line.span, "timeout", text);
@@ -48,9 +48,8 @@ fn timeout(script: &mut ScriptDecl, line: &Statement, cx: &mut Cx<'_>) {
             cx.warn(
                 line.span,
                 "timeout",
-                format!("({name}): vrrp script timeout must be greater than 0, setting to 1"),
+                format!("({name}): vrrp script timeout '{text}' invalid - ignoring"),
             );
-            script.timeout = Some(std::time::Duration::from_secs(1));
         }
     }
 }
@@ -87,13 +86,16 @@ fn user(script: &mut ScriptDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 /// The user of `USER [GROUP]` at a position of a line; `None` if one of them does not exist.
 pub(crate) fn named_user(line: &Statement, at: usize, cx: &mut Cx<'_>) -> Option<User> {
-    let name = line.text(at)?;
-    let Some(mut user) = cx.system.user(&name) else {
+    user_of(&line.text(at)?, line.text(at + 1).as_deref(), cx)
+}
+
+fn user_of(name: &str, group: Option<&str>, cx: &mut Cx<'_>) -> Option<User> {
+    let Some(mut user) = cx.system.user(name) else {
         cx.remark(format!("Script user '{name}' does not exist"));
         return None;
     };
-    if let Some(group) = line.text(at + 1) {
-        match cx.system.group(&group) {
+    if let Some(group) = group {
+        match cx.system.group(group) {
             Some(gid) => user.gid = gid,
             None => {
                 cx.remark(format!("Script group '{group}' does not exist"));
@@ -121,32 +123,55 @@ pub(crate) fn default_user(cx: &mut Cx<'_>) -> Option<User> {
     }
 }
 
-/// The words of a command that is a line's first parameter.
-pub(crate) fn command(line: &Statement, cx: &mut Cx<'_>) -> Option<Vec<BString>> {
-    let raw = line.word(1)?;
-    match command_words(&raw.raw) {
-        Ok(words) if !words.is_empty() => Some(words),
-        Ok(_) => {
-            cx.remark(format!("Unable to parse script '{}' - ignoring", raw.word.lossy()));
+/// What a line runs, and the words behind it.
+struct CommandLine {
+    /// The command as written.
+    raw: BString,
+    /// Its words.
+    words: Vec<BString>,
+    /// User and group.
+    more: Vec<String>,
+}
+
+/// `KEYWORD COMMAND …`. `what` it is, for messages.
+fn command_line(line: &Statement, what: &str, cx: &mut Cx<'_>) -> Option<CommandLine> {
+    let split = |line: &Statement| -> Result<Option<CommandLine>, Unterminated> {
+        let mut quoted = line.quoted_words()?.into_iter().skip(1);
+        let Some(command) = quoted.next() else { return Ok(None) };
+        let words = command_words(&command.raw)?;
+        let more = quoted.map(|word| word.text.to_string()).collect();
+        Ok(Some(CommandLine { raw: command.raw, words, more }))
+    };
+    match split(line) {
+        Ok(Some(found)) if !found.words.is_empty() => Some(found),
+        Ok(found) => {
+            let raw = found.map(|found| found.raw.to_string()).unwrap_or_default();
+            cx.remark(format!("Unable to parse {what} '{raw}' - ignoring"));
             None
         }
         Err(_) => {
-            let text = format!("Unterminated quote in script '{}'", raw.word.lossy());
-            cx.refuse(line.span, "unterminated-quote", text);
+            let source = String::from_utf8_lossy(&line.source);
+            cx.refuse(line.span, "unterminated-quote", format!("Unterminated quote in {what} '{source}'"));
             None
         }
     }
 }
 
+/// The words of a command that is a line's first parameter.
+pub(crate) fn command(line: &Statement, cx: &mut Cx<'_>) -> Option<Vec<BString>> {
+    command_line(line, "script", cx).map(|found| found.words)
+}
+
 /// `KEYWORD COMMAND [USER [GROUP]]`.
 pub(crate) fn notify_command(line: &Statement, cx: &mut Cx<'_>) -> Option<CommandDecl> {
-    let words = command(line, cx)?;
-    let user = if line.words.len() > 2 { named_user(line, 2, cx) } else { default_user(cx) };
-    match user {
+    let CommandLine { words, more, .. } = command_line(line, "notify script", cx)?;
+    let named = more.first().map(|name| user_of(name, more.get(1).map(String::as_str), cx));
+    let is_named = named.is_some();
+    match named.unwrap_or_else(|| default_user(cx)) {
         Some(user) => Some(CommandDecl { words, user }),
         None => {
             let what = words.first().map(ToString::to_string).unwrap_or_default();
-            cx.remark(if line.words.len() > 2 {
+            cx.remark(if is_named {
                 format!("Invalid user/group for notify script {what} - ignoring")
             } else {
                 format!("Failed to set default user for notify script {what} - ignoring")

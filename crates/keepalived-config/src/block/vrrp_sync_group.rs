@@ -15,7 +15,7 @@ impl Notifies for GroupDecl {
 
 fn group(group: &mut GroupDecl, line: &Statement, block: &Block, cx: &mut Cx<'_>) {
     let members: Vec<String> =
-        list_of(block, cx).iter().flat_map(|s| s.words.iter().map(|w| w.word.lossy())).collect();
+        list_of(block, cx).iter().flat_map(|s| s.words.iter().map(config_text::Word::lossy)).collect();
     if members.is_empty() {
         let at = block.close.unwrap_or(line.span);
         cx.warn(at, "sync-group", format!("Warning - sync group {} has empty group block", group.name));

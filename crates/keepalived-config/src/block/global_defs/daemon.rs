@@ -1,6 +1,7 @@
 //! Processes, scripts, FIFOs, reload and dump files of `global_defs`.
 
 use crate::declared::{CommandDecl, FifoDecl, GlobalDecl};
+use crate::number::Rest;
 use crate::registry::{Cx, Keyword, Set};
 use crate::tree::Statement;
 
@@ -167,7 +168,7 @@ fn include_check(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     // It took effect while the files were read.
     let mut seen = Vec::new();
     for word in line.words.iter().skip(1) {
-        let word = word.word.lossy();
+        let word = word.lossy();
         let name = word.strip_prefix(['+', '-']).unwrap_or(&word);
         if !matches!(name, "readable" | "match" | "wildcard_match" | "brace_match") {
             let text = format!("Unknown include_check type '{word}' - ignoring");
@@ -381,11 +382,11 @@ const NO_STREAMS: [&str; 9] = ["udp", "udp6", "udpv6", "ssh", "tlstcp", "dtlsudp
 fn snmp_interval(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let keyword = line.keyword();
     let text = line.text(1).unwrap_or_default();
-    if cx.seconds(line.span, &text, 1_000, 30_000_000).is_some() {
+    if cx.seconds(line.span, &text, 1_000, 30_000_000, Rest::Refused).is_some() {
         cx.no_effect(line.span, &keyword, "there is no checker process");
     } else {
-        let kind = if keyword.starts_with("snmp_vs") { "vs" } else { "rs" };
-        let text = format!("snmp stats {kind} update interval '{text}' invalid - ignoring");
+        // The reference says `vs` of both.
+        let text = format!("snmp stats vs update interval '{text}' invalid - ignoring");
         cx.warn(line.span, "interval", text);
     }
 }

@@ -10,7 +10,7 @@ use super::{kw, switch};
 
 fn notification_email(global: &mut GlobalDecl, line: &Statement, block: &Block, cx: &mut Cx<'_>) {
     let to: Vec<String> =
-        list_of(block, cx).iter().flat_map(|s| s.words.iter().map(|w| w.word.lossy())).collect();
+        list_of(block, cx).iter().flat_map(|s| s.words.iter().map(config_text::Word::lossy)).collect();
     if to.is_empty() {
         let at = block.close.unwrap_or(line.span);
         cx.warn(at, "mail", "Warning - empty notification_email block");
