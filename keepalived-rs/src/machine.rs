@@ -55,7 +55,11 @@ impl System for Machine {
         if name.is_empty() || name.contains('/') || name.starts_with('.') {
             return None;
         }
-        nix::net::if_::if_nametoindex(name).ok()?;
+        let index = nix::net::if_::if_nametoindex(name).ok()?;
+        // The kernel looks up `eth0:1` and other names of an interface, too.
+        if nix::net::if_::if_indextoname(index).ok()?.to_bytes() != name.as_bytes() {
+            return None;
+        }
         // Not sysfs: it shows the network namespace in which it was mounted, which need not be ours.
         let flags = nix::ifaddrs::getifaddrs().ok()?.find(|entry| entry.interface_name == name);
         let is_loopback = |flags: nix::net::if_::InterfaceFlags| {
@@ -63,6 +67,11 @@ impl System for Machine {
         };
         let loopback = flags.map_or(name == "lo", |entry| is_loopback(entry.flags));
         Some(InterfaceStatus { loopback })
+    }
+
+    fn is_ipvlan(&self, name: &str) -> bool {
+        let links = netlink::Route::open().ok().and_then(|route| route.links().ok()).unwrap_or_default();
+        links.iter().any(|link| link.name == name && link.kind == netlink::LinkKind::Ipvlan)
     }
 
     fn vrf_table(&self, name: &str) -> Option<u32> {

@@ -44,8 +44,8 @@ impl Named for Declared {
     fn scope_of(&self, keyword: &str) -> Option<Scope> {
         match keyword {
             "track_file" | "vrrp_track_file" => Some(Scope::Tracking),
-            "bfd_instance"
-            | "vrrp_track_process"
+            "bfd_instance" => Some(Scope::Bfd),
+            "vrrp_track_process"
             | "vrrp_script"
             | "vrrp_instance"
             | "vrrp_sync_group"

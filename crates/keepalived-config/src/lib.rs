@@ -38,6 +38,9 @@ use registry::Cx;
 /// Code of the message that scripts run without `enable_script_security`.
 pub const SCRIPT_SECURITY: &str = "script-security";
 
+/// Code of messages about interfaces that are not there and stop nothing.
+pub(crate) const UNKNOWN_INTERFACE: &str = "unknown-interface";
+
 /// What reading a configuration came to.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -70,7 +73,12 @@ impl Outcome {
         if self.lacks_file() {
             return 6;
         }
-        if self.messages.iter().any(|m| m.diagnostic.severity >= Severity::Warning) { 5 } else { 0 }
+        let mut wrong =
+            self.messages.iter().filter(|m| m.diagnostic.severity >= Severity::Warning).peekable();
+        if wrong.peek().is_none() {
+            return 0;
+        }
+        if wrong.all(|m| m.diagnostic.code == UNKNOWN_INTERFACE) { 4 } else { 5 }
     }
 
     /// A file is missing that must be there.
@@ -111,6 +119,7 @@ pub fn load(path: &Path, options: &ReadOptions, system: &dyn System) -> Outcome 
         scripts: Vec::new(),
         trackers: Vec::new(),
         bfds: Vec::new(),
+        track_groups: Vec::new(),
         default_interface: None,
         dynamic_interfaces: tree.nodes.iter().any(has_dynamic_interfaces),
         both_families: false,

@@ -15,8 +15,10 @@ pub enum Scope {
     Every,
     /// Only the VRRP child's.
     Vrrp,
-    /// That of the processes that track files: checker and VRRP child.
+    /// That of the processes that track files and sessions: checker and VRRP child.
     Tracking,
+    /// Only the BFD child's.
+    Bfd,
 }
 
 /// A process that reads the configuration.
@@ -55,6 +57,7 @@ impl Message {
             Scope::Every => true,
             Scope::Vrrp => reader == Reader::Vrrp,
             Scope::Tracking => matches!(reader, Reader::Checker | Reader::Vrrp),
+            Scope::Bfd => reader == Reader::Bfd,
         }
     }
 

@@ -40,6 +40,20 @@ pub(crate) fn unsigned(text: &str, min: u32, max: u32) -> Result<u32, Bad> {
     Ok(value)
 }
 
+/// A number of 64 bits. An empty word is 0.
+pub(crate) fn unsigned_long(text: &str) -> Result<u64, Bad> {
+    if text.starts_with('-') {
+        return Err(format!("negative number '{text}'"));
+    }
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    match digits.parse::<u64>() {
+        _ if text.is_empty() => Ok(0),
+        _ if !is_digits(digits) => Err(invalid(text)),
+        Ok(value) => Ok(value),
+        Err(_) => Err(format!("number '{text}' outside unsigned 64 bit range")),
+    }
+}
+
 /// A signed number in a range. An empty word is 0.
 pub(crate) fn signed(text: &str, min: i32, max: i32) -> Result<i32, Bad> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -115,8 +129,8 @@ fn decimal(text: &str, places: usize, min: u64, max: u64, rest: Rest) -> Reading
     } else if !garbage.is_empty() {
         said.push(invalid(text));
         return match rest {
-            Rest::Refused => bad(said),
-            Rest::Said => Reading { value: Some(value.min(max)), said },
+            Rest::Said if value >= min => Reading { value: Some(value.min(max)), said },
+            Rest::Refused | Rest::Said => bad(said),
         };
     }
     if value < min || value > max {

@@ -71,6 +71,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) trackers: Vec<TrackerDecl>,
     /// The BFD sessions defined so far that the VRRP process hears of, with their weights.
     pub(crate) bfds: Vec<crate::block::bfd_instance::TrackedBfdDecl>,
+    /// The names of the track groups defined so far.
+    pub(crate) track_groups: Vec<String>,
     /// `default_interface`.
     pub(crate) default_interface: Option<String>,
     /// `dynamic_interfaces`: an interface may be missing.
@@ -118,6 +120,11 @@ impl Cx<'_> {
         self.number(span, number::unsigned(text, min, max))
     }
 
+    /// A number of 64 bits, or a message.
+    pub(crate) fn unsigned_long(&mut self, span: Span, text: &str) -> Option<u64> {
+        self.number(span, number::unsigned_long(text))
+    }
+
     /// A signed number, or a message.
     pub(crate) fn signed(&mut self, span: Span, text: &str, min: i32, max: i32) -> Option<i32> {
         self.number(span, number::signed(text, min, max))
@@ -162,6 +169,15 @@ impl Cx<'_> {
                 None
             }
         }
+    }
+
+    /// A `track_group` defined above, or a message.
+    pub(crate) fn track_group(&mut self, span: Span, name: String) -> Option<String> {
+        if self.track_groups.contains(&name) {
+            return Some(name);
+        }
+        self.warn(span, "track-group", format!("track_group {name} not found"));
+        None
     }
 
     /// Whether an interface exists; notes it when not.

@@ -68,6 +68,10 @@ pub trait System {
     fn virtual_interfaces(&self) -> HashMap<String, Option<String>> {
         HashMap::new()
     }
+    /// Whether an interface is an ipvlan.
+    fn is_ipvlan(&self, _name: &str) -> bool {
+        false
+    }
     /// The Ethernet address of an interface.
     fn hardware_address(&self, _name: &str) -> Option<[u8; 6]> {
         None

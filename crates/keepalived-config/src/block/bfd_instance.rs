@@ -3,10 +3,15 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use config_text::Severity;
+
 use crate::declared::Declared;
+use crate::message::Scope;
 use crate::number::Rest;
 use crate::registry::{Cx, Keyword, Named, Set, apply, list_of};
 use crate::tree::{Block, Statement};
+
+use super::track;
 
 /// The longest name and its terminator fit the records that the processes exchange.
 const NAME_MAX: usize = 31;
@@ -87,7 +92,8 @@ pub(crate) fn instance(declared: &mut Declared, line: &Statement, block: &Block,
         return;
     };
     if name.len() > NAME_MAX {
-        cx.warn(line.span, "name", format!("BFD name {name} too long"));
+        let text = format!("BFD name {name} too long");
+        cx.messages.push(Scope::Tracking, Severity::Warning, "name", Some(line.span), text);
         let text = format!(
             "Configuration error: BFD instance {name} name too long (maximum length is {NAME_MAX} characters) - ignoring"
         );
@@ -95,9 +101,9 @@ pub(crate) fn instance(declared: &mut Declared, line: &Statement, block: &Block,
         return;
     }
     if declared.bfds.iter().any(|b| b.name == name) {
-        for _ in 0..2 {
-            cx.warn(line.span, "duplicate", format!("BFD {name} already specified"));
-        }
+        // The processes that track it say so, too.
+        let text = format!("BFD {name} already specified");
+        cx.messages.push(Scope::Tracking, Severity::Warning, "duplicate", Some(line.span), text);
         let text = format!("Configuration error: BFD instance {name} already configured - ignoring");
         cx.warn(line.span, "duplicate", text);
         return;
@@ -198,16 +204,22 @@ fn number(bfd: &BfdDecl, line: &Statement, what: &str, min: i32, max: i32, cx: &
     value
 }
 
-fn byte(value: Option<i32>) -> Option<u8> {
-    value.and_then(|value| u8::try_from(value).ok())
+fn byte(bfd: &BfdDecl, line: &Statement, what: &str, cx: &mut Cx<'_>) -> Option<u8> {
+    let text = line.text(1).unwrap_or_default();
+    let value = cx.unsigned(line.span, &text, 1, 255).and_then(|value| u8::try_from(value).ok());
+    if value.is_none() {
+        let text = format!("{what} value {text} not valid (must be in range [1-255]), ignoring");
+        bad(cx, line.span, bfd, &text);
+    }
+    value
 }
 
 fn multiplier(bfd: &mut BfdDecl, line: &Statement, cx: &mut Cx<'_>) {
-    bfd.multiplier = byte(number(bfd, line, "multiplier", 1, 255, cx)).unwrap_or(bfd.multiplier);
+    bfd.multiplier = byte(bfd, line, "multiplier", cx).unwrap_or(bfd.multiplier);
 }
 
 fn ttl(bfd: &mut BfdDecl, line: &Statement, cx: &mut Cx<'_>) {
-    bfd.ttl = byte(number(bfd, line, "ttl/hoplimit", 1, 255, cx)).or(bfd.ttl);
+    bfd.ttl = byte(bfd, line, "ttl/hoplimit", cx).or(bfd.ttl);
 }
 
 fn max_hops(bfd: &mut BfdDecl, line: &Statement, cx: &mut Cx<'_>) {
@@ -226,7 +238,18 @@ fn weight(bfd: &mut BfdDecl, line: &Statement, cx: &mut Cx<'_>) {
     }
 }
 
-/// Lines `NAME [weight N [reverse|noreverse]]` of `track_bfd`. The session must be defined above.
+const TRACKED: track::Kind = track::Kind {
+    unknown: "({g}) unknown track bfd {n} option {v} - ignoring",
+    missing: "({g}) weight without value specified for track bfd {n} - ignoring",
+    range: "({g}) weight for track bfd {n} must be in [-253..253] inclusive. Ignoring...",
+    option: "({g}) unknown track bfd {n} weight option {v} - ignoring",
+    most: 253,
+    clamps: false,
+    noreverse: true,
+    forgives: false,
+};
+
+/// Lines of `track_bfd`. The session must be defined above.
 pub(crate) fn tracked(name: &str, list: &mut Vec<TrackedBfdDecl>, block: &Block, cx: &mut Cx<'_>) {
     for line in list_of(block, cx) {
         let bfd = line.keyword();
@@ -235,48 +258,15 @@ pub(crate) fn tracked(name: &str, list: &mut Vec<TrackedBfdDecl>, block: &Block,
             cx.warn(span, "track-bfd", format!("({name}) track bfd {bfd} not found, ignoring..."));
             continue;
         };
-        if list.iter().any(|t| t.name == bfd) {
-            cx.warn(span, "track-bfd", format!("({name}) duplicate track_bfd {bfd} - ignoring"));
+        if track::is_duplicate(name, "track_bfd", &bfd, list.iter().any(|t| t.name == bfd), span, cx) {
             continue;
         }
-        let mut tracked = known;
-        match line.text(1).as_deref() {
-            None => {}
-            Some("weight") => weight_of(name, &mut tracked, line, cx),
-            Some(other) => {
-                cx.warn(
-                    span,
-                    "track-bfd",
-                    format!("({name}) unknown track bfd {bfd} option {other} - ignoring"),
-                );
-            }
-        }
-        list.push(tracked);
-    }
-}
-
-fn weight_of(name: &str, tracked: &mut TrackedBfdDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let bfd = tracked.name.clone();
-    let Some(text) = line.text(2) else {
-        let text = format!("({name}) weight without value specified for track bfd {bfd} - ignoring");
-        return cx.warn(line.span, "track-bfd", text);
-    };
-    match cx.signed(line.span, &text, -253, 253) {
-        Some(weight) => tracked.weight = weight,
-        None => {
-            let text =
-                format!("({name}) weight for track bfd {bfd} must be in [-253..253] inclusive. Ignoring...");
-            return cx.warn(line.span, "track-bfd", text);
-        }
-    }
-    match line.text(3).as_deref() {
-        None => {}
-        Some("reverse") => tracked.reverse = true,
-        Some("noreverse") => tracked.reverse = false,
-        Some(other) => {
-            let text = format!("({name}) unknown track bfd {bfd} weight option {other} - ignoring");
-            cx.warn(line.span, "track-bfd", text);
-        }
+        let Some(options) = track::options(name, &TRACKED, line, cx) else { continue };
+        list.push(TrackedBfdDecl {
+            weight: options.weight.unwrap_or(known.weight),
+            reverse: options.reverse.unwrap_or(known.reverse),
+            ..known
+        });
     }
 }
 
@@ -309,7 +299,7 @@ const OBEYED: [Keyword<BfdDecl>; 15] = [
         parameters: 0,
         set: Set::Bool {
             field: |b| &mut b.multihop,
-            bad: "Configuration error: BFD instance {n} multihop value {v} is invalid, ignoring",
+            bad: "Configuration error: BFD instance {n} multihop setting not valid - {v}",
         },
         doc: "RFC 5883: by port 4784.",
     },

@@ -68,7 +68,13 @@ fn mcast_group4(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
 fn mcast_group6(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
     match text.parse::<Ipv6Addr>() {
-        Ok(group) if group.is_multicast() => global.mcast_group6 = Some(group),
+        Ok(group) if group.is_multicast() => {
+            if group.octets()[1] & 0x0f != 2 {
+                let text = format!("vrrp_mcast_group6 [{text}] should be link-local multicast.");
+                cx.warn(line.span, "group", text);
+            }
+            global.mcast_group6 = Some(group);
+        }
         Ok(_) => {
             cx.warn(line.span, "group", format!("vrrp_mcast_group6 [{text}] is not multicast. Skipping"))
         }
@@ -399,7 +405,6 @@ const VRRP: &[Keyword<GlobalDecl>] = &[
         doc: "Log adverts of a VRID that no instance has.",
     },
     kw("vrrp_iptables", 0, vrrp_iptables, "Not supported by the reference's package either."),
-    kw("vrrp_ipsets", 0, vrrp_iptables, "Not supported by the reference's package either."),
 ];
 
 const REFUSED: &[Keyword<GlobalDecl>] = &refused![

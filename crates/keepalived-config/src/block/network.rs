@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::UNKNOWN_INTERFACE;
 use crate::declared::{Declared, GarpGroupDecl, GlobalDecl, TrackGroupDecl};
 use crate::number::Rest;
 use crate::registry::{Cx, Keyword, Set, apply, list_of};
@@ -11,6 +12,8 @@ use crate::tree::{Block, Statement};
 
 use super::{route, rule};
 
+/// Longest name of a table, as the kernel has it.
+const NFTABLES_NAME_MAX: usize = 255;
 /// Greatest delay of `interface_up_down_delays`, microseconds.
 const DELAY_MAX: u64 = 255_000_000;
 
@@ -32,7 +35,11 @@ fn both_families(_: &mut GlobalDecl, _: &Statement, cx: &mut Cx<'_>) {
 
 fn nftables(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let name = line.text(1).unwrap_or_else(|| "keepalived".to_owned());
-    if name.is_empty() || name.len() > 31 {
+    if name.is_empty() {
+        cx.warn(line.span, "nftables", "VRRP Error : nftables chain name empty - ignored");
+        return;
+    }
+    if name.len() > NFTABLES_NAME_MAX {
         cx.warn(line.span, "nftables", format!("nftables table name '{name}' is not valid - ignoring"));
         return;
     }
@@ -61,28 +68,41 @@ fn prefix(line: &Statement, cx: &mut Cx<'_>) -> Option<String> {
 }
 
 fn vmac_prefix(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    global.network.vmac_prefix = prefix(line, cx).or(global.network.vmac_prefix.take());
+    prefix_once(&mut global.network.vmac_prefix, "vmac prefix", line, cx);
 }
 
 fn vmac_addr_prefix(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    global.network.vmac_addr_prefix = prefix(line, cx).or(global.network.vmac_addr_prefix.take());
+    prefix_once(&mut global.network.vmac_addr_prefix, "vmac address prefix", line, cx);
+}
+
+fn prefix_once(slot: &mut Option<String>, what: &str, line: &Statement, cx: &mut Cx<'_>) {
+    if slot.is_some() {
+        let text = line.text(1).unwrap_or_default();
+        cx.warn(line.span, "duplicate", format!("{what} has already been specified - ignoring {text}"));
+        return;
+    }
+    *slot = prefix(line, cx);
 }
 
 /// `[all] SECONDS`. `of`: whose words these are, for messages.
 pub(super) fn extra_garp(of: &str, least: u32, line: &Statement, cx: &mut Cx<'_>) -> Option<ExtraGarp> {
     let keyword = line.keyword();
-    let all = line.text(1).is_some_and(|word| word == "all");
-    let Some(text) = line.text(1 + usize::from(all)) else {
-        cx.warn(line.span, "garp", format!("{of}{keyword} specified without time - ignoring"));
-        return None;
-    };
-    match cx.unsigned(line.span, &text, least, 86_400) {
-        Some(seconds) => Some(ExtraGarp { all, interval: Duration::from_secs(seconds.into()) }),
-        None => {
-            cx.warn(line.span, "garp", format!("{of}{keyword} '{text}' invalid - ignoring"));
-            None
+    let (mut all, mut any, mut interval) = (false, false, None);
+    for word in line.words.iter().skip(1).map(config_text::Word::lossy) {
+        if word == "all" {
+            all = true;
+            continue;
+        }
+        any = true;
+        match cx.unsigned(line.span, &word, least, 86_400) {
+            Some(seconds) => interval = Some(Duration::from_secs(seconds.into())),
+            None => cx.warn(line.span, "garp", format!("{of}{keyword} '{word}' invalid - ignoring")),
         }
     }
+    if !any {
+        cx.warn(line.span, "garp", format!("{of}{keyword} specified without time - ignoring"));
+    }
+    interval.map(|interval| ExtraGarp { all, interval })
 }
 
 fn garp_extra_if(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
@@ -96,18 +116,60 @@ fn vmac_garp_intvl(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
 }
 
 fn receive_policy(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let text = line.text(1).unwrap_or_default();
-    global.network.receive_buffer = match text.as_str() {
-        "MTU" => Some(ReceiveBuffer::Mtu),
-        "ADVERT" => Some(ReceiveBuffer::Advert),
-        number => match cx.unsigned(line.span, number, 1, i32::MAX.unsigned_abs()) {
-            Some(bytes) => Some(ReceiveBuffer::Bytes(bytes)),
-            None => {
-                cx.warn(line.span, "buffer", format!("Invalid vrrp_rx_bufs_policy {text}"));
-                return;
-            }
-        },
+    if line.words.len() < 2 {
+        cx.warn(line.span, "missing-parameter", "vrrp_rx_bufs_policy missing");
+    }
+    // The last word counts.
+    for text in line.words.iter().skip(1).map(config_text::Word::lossy) {
+        if text.eq_ignore_ascii_case("MTU") {
+            global.network.receive_buffer = Some(ReceiveBuffer::Mtu);
+        } else if text.eq_ignore_ascii_case("ADVERT") {
+            global.network.receive_buffer = Some(ReceiveBuffer::Advert);
+        } else if let Some(bytes) = cx.unsigned(line.span, &text, 0, u32::MAX) {
+            global.network.receive_buffer = Some(ReceiveBuffer::Bytes(bytes.min(i32::MAX.unsigned_abs())));
+        } else {
+            cx.warn(line.span, "buffer", format!("Invalid vrrp_rx_bufs_policy {text}"));
+        }
+    }
+}
+
+fn receive_multiplier(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let value = match line.words.len() {
+        2 => cx.unsigned(line.span, &line.text(1).unwrap_or_default(), 1, u32::MAX),
+        _ => None,
     };
+    match value {
+        Some(value) => global.network.receive_multiplier = Some(value),
+        None => {
+            let shown = line.text(1).filter(|_| line.words.len() == 2).map(|text| format!(" {text}"));
+            let text = format!("Invalid vrrp_rx_bufs_multiplier{}", shown.unwrap_or_default());
+            cx.warn(line.span, "buffer", text);
+        }
+    }
+}
+
+/// The size of a socket's receive buffer; 0 leaves it as it is.
+fn socket_buffer(line: &Statement, cx: &mut Cx<'_>) -> Option<u32> {
+    let keyword = line.keyword();
+    let Some(text) = line.text(1) else {
+        cx.warn(line.span, "missing-parameter", format!("{keyword} size missing"));
+        return None;
+    };
+    let size = cx.unsigned(line.span, &text, 0, u32::MAX);
+    if size.is_none() {
+        cx.warn(line.span, "buffer", format!("{keyword} size ({text}) invalid"));
+    }
+    size
+}
+
+fn command_buffer(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let network = &mut global.network;
+    network.command_buffer = socket_buffer(line, cx).or(network.command_buffer).filter(|size| *size > 0);
+}
+
+fn monitor_buffer(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let network = &mut global.network;
+    network.monitor_buffer = socket_buffer(line, cx).or(network.monitor_buffer).filter(|size| *size > 0);
 }
 
 fn static_routes(declared: &mut Declared, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
@@ -148,6 +210,7 @@ fn track_group(declared: &mut Declared, line: &Statement, block: &Block, cx: &mu
         cx.warn(line.span, "track-group", format!("track_group {} has no members - removing", group.name));
         return;
     }
+    cx.track_groups.push(group.name.clone());
     declared.network.track_groups.push(group);
 }
 
@@ -173,12 +236,11 @@ fn garp_group(declared: &mut Declared, line: &Statement, block: &Block, cx: &mut
 
 fn interval(line: &Statement, cx: &mut Cx<'_>) -> Option<Duration> {
     let text = line.text(1).unwrap_or_default();
-    let value =
-        cx.seconds(line.span, &text, 1, u64::from(u32::MAX), Rest::Said).filter(|value| !value.is_zero());
+    let value = cx.seconds(line.span, &text, 0, u64::from(u32::MAX), Rest::Said);
     if value.is_none() {
-        cx.warn(line.span, "interval", format!("{} '{text}' is invalid", line.keyword()));
+        cx.warn(line.span, "interval", format!("garp_group {} '{text}' invalid", line.keyword()));
     }
-    value
+    value.filter(|value| !value.is_zero())
 }
 
 fn group_garp_interval(group: &mut GarpGroupDecl, line: &Statement, cx: &mut Cx<'_>) {
@@ -218,13 +280,11 @@ fn delays(declared: &mut Declared, _: &Statement, block: &Block, cx: &mut Cx<'_>
     for line in list_of(block, cx) {
         let name = line.keyword();
         if !cx.dynamic_interfaces && cx.system.interface(&name).is_none() {
-            cx.warn(line.span, "delay", format!("unknown interface {name} specified for up/down delay"));
+            let text = format!("unknown interface {name} specified for up/down delay");
+            cx.warn(line.span, UNKNOWN_INTERFACE, text);
             continue;
         }
-        let Some(down) = line.text(1) else {
-            cx.warn(line.span, "delay", format!("No up/down delay specified for interface {name}"));
-            continue;
-        };
+        let Some(down) = line.text(1) else { continue };
         let Some(down) = cx.seconds(line.span, &down, 0, DELAY_MAX, Rest::Refused) else { continue };
         let up = match line.text(2) {
             None => down,
@@ -244,7 +304,7 @@ fn linkbeat_interfaces(declared: &mut Declared, _: &Statement, block: &Block, cx
         if !cx.dynamic_interfaces && cx.system.interface(&name).is_none() {
             cx.warn(
                 line.span,
-                "linkbeat",
+                UNKNOWN_INTERFACE,
                 format!("unknown interface {name} specified for linkbeat interface"),
             );
             continue;
@@ -283,15 +343,6 @@ const fn flag(
     doc: &'static str,
 ) -> Keyword<GlobalDecl> {
     Keyword { name, parameters: 0, set: Set::Flag(field), doc }
-}
-
-const fn buffer(
-    name: &'static str,
-    field: fn(&mut GlobalDecl) -> &mut Option<u32>,
-    bad: &'static str,
-    doc: &'static str,
-) -> Keyword<GlobalDecl> {
-    Keyword { name, parameters: 1, set: Set::Unsigned { field, min: 1, max: u32::MAX, bad }, doc }
 }
 
 const fn force(
@@ -348,30 +399,20 @@ pub(crate) const GLOBAL: &[Keyword<GlobalDecl>] = &[
         "Seconds between announcements on interfaces without adverts.",
     ),
     kw("vrrp_vmac_garp_intvl", 0, vmac_garp_intvl, "Former name of vrrp_garp_extra_if."),
-    kw("vrrp_rx_bufs_policy", 1, receive_policy, "Receive buffers by MTU, ADVERT or bytes."),
-    buffer(
+    kw("vrrp_rx_bufs_policy", 0, receive_policy, "Receive buffers by MTU, ADVERT or bytes."),
+    kw(
         "vrrp_rx_bufs_multiplier",
-        |g| &mut g.network.receive_multiplier,
-        "Invalid vrrp_rx_bufs_multiplier {v}",
+        0,
+        receive_multiplier,
         "Packets for each instance that a receive buffer holds; 3.",
     ),
-    buffer(
-        "vrrp_netlink_cmd_rcv_bufs",
-        |g| &mut g.network.command_buffer,
-        "Invalid vrrp_netlink_cmd_rcv_bufs {v}",
-        "Receive buffer of the netlink command socket.",
-    ),
+    kw("vrrp_netlink_cmd_rcv_bufs", 0, command_buffer, "Receive buffer of the netlink command socket."),
     force(
         "vrrp_netlink_cmd_rcv_bufs_force",
         |g| &mut g.network.command_buffer_force,
         "Invalid value '{v}' for global vrrp_netlink_cmd_rcv_bufs_force specified",
     ),
-    buffer(
-        "vrrp_netlink_monitor_rcv_bufs",
-        |g| &mut g.network.monitor_buffer,
-        "Invalid vrrp_netlink_monitor_rcv_bufs {v}",
-        "Receive buffer of the netlink monitor socket.",
-    ),
+    kw("vrrp_netlink_monitor_rcv_bufs", 0, monitor_buffer, "Receive buffer of the netlink monitor socket."),
     force(
         "vrrp_netlink_monitor_rcv_bufs_force",
         |g| &mut g.network.monitor_buffer_force,

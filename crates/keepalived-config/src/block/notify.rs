@@ -10,6 +10,11 @@ use super::vrrp_script as script;
 pub(crate) trait Notifies: Named {
     /// Its scripts.
     fn notify(&mut self) -> &mut NotifyDecl;
+
+    /// What messages about its scripts begin with.
+    fn shown(&self) -> String {
+        format!("({})", self.name())
+    }
 }
 
 fn set<T: Notifies>(
@@ -18,16 +23,18 @@ fn set<T: Notifies>(
     cx: &mut Cx<'_>,
     field: fn(&mut NotifyDecl) -> &mut Option<CommandDecl>,
 ) {
-    let Some(command) = script::notify_command(line, cx) else { return };
-    let name = target.name().to_owned();
+    let name = target.shown();
     let slot = field(target.notify());
     if slot.is_some() {
-        let path = command.words.first().map(ToString::to_string).unwrap_or_default();
-        let text = format!("({name}) {} script already specified - ignoring {path}", line.keyword());
+        let text = format!(
+            "{name} {} script already specified - ignoring {}",
+            line.keyword(),
+            script::first_word(line)
+        );
         cx.warn(line.span, "notify", text);
         return;
     }
-    *slot = Some(command);
+    *slot = script::notify_command(line, cx);
 }
 
 pub(crate) fn master<T: Notifies>(target: &mut T, line: &Statement, cx: &mut Cx<'_>) {
@@ -55,7 +62,15 @@ pub(crate) fn rx_lower<T: Notifies>(target: &mut T, line: &Statement, cx: &mut C
 }
 
 pub(crate) fn deleted<T: Notifies>(target: &mut T, line: &Statement, cx: &mut Cx<'_>) {
-    target.notify().notify_deleted = true;
+    if std::mem::replace(&mut target.notify().notify_deleted, true) {
+        let text = format!(
+            "{} notify_deleted already specified - ignoring {}",
+            target.shown(),
+            script::first_word(line)
+        );
+        cx.warn(line.span, "notify", text);
+        return;
+    }
     if line.words.len() > 1 {
         set(target, line, cx, |n| &mut n.deleted);
     }

@@ -11,6 +11,7 @@ use crate::registry::{Cx, missing_parameter};
 use crate::resolved::{RouteKind, RouteMetric, RouteNextHop, RoutePlacement, VirtualRoute};
 use crate::tree::Statement;
 
+use super::address;
 use super::iproute::{Names, unsigned};
 
 /// `RTPROT_KEEPALIVED`.
@@ -75,6 +76,13 @@ struct Line {
     vrf: bool,
 }
 
+impl Line {
+    /// Whether its destination is an IPv4 address.
+    fn is_ipv4(&self) -> bool {
+        matches!(self.destination, Some((_, Some((IpAddr::V4(_), _)))))
+    }
+}
+
 /// Parses one line. `None`: the line is dropped, with a message.
 pub(crate) fn parse(statement: &Statement, place: Place, cx: &mut Cx<'_>) -> Option<VirtualRoute> {
     let mut route = VirtualRoute::to(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -95,16 +103,30 @@ pub(crate) fn parse(statement: &Statement, place: Place, cx: &mut Cx<'_>) -> Opt
             "inet6" => line.family = Some(true),
             "onlink" => route.onlink = true,
             "no_track" => route.no_track = true,
-            "track_group" if place == Place::Static => route.track_group = Some(words.value(cx)?),
-            "via" | "gw" => route.gateway = Some(gateway(&mut words, cx)?),
+            "track_group" if place == Place::Static => {
+                let group = words.value(cx)?;
+                route.track_group = cx.track_group(span, group);
+            }
+            "via" => route.gateway = Some(gateway(&mut words, cx)?),
+            "gw" => {
+                cx.warn(span, "route", "\"gw\" for routes is deprecated. Please use \"via\"");
+                route.gateway = Some(gateway(&mut words, cx)?);
+            }
             "or" => {
                 cx.warn(span, "route", "\"or\" for routes is deprecated. Please use \"nexthop\"");
-                let second = gateway(&mut words, cx)?;
+                let text = words.value(cx)?;
+                let Ok(second) = text.parse() else {
+                    cx.warn(span, "route", format!("Invalid \"or\" address {text}"));
+                    return None;
+                };
                 let first = RouteNextHop { gateway: route.gateway.take(), ..RouteNextHop::default() };
                 let second = RouteNextHop { gateway: Some(second), ..RouteNextHop::default() };
                 route.next_hops.extend([first, second]);
             }
-            "nexthop" => next_hops(&mut route, &mut words, cx)?,
+            "nexthop" => {
+                let destination = line.destination.as_ref().and_then(|(_, destination)| *destination);
+                next_hops(&mut route, destination.map(|(ip, _)| ip.is_ipv6()), &mut words, cx)?;
+            }
             "encap" => route.encap = Some(encap::parse(&mut words, cx)?),
             "as" => {
                 words.take("to");
@@ -113,7 +135,11 @@ pub(crate) fn parse(statement: &Statement, place: Place, cx: &mut Cx<'_>) -> Opt
             }
             "to" => {
                 let text = words.value(cx)?;
-                line.destination = Some((text.clone(), target(&text, span, cx)?));
+                let Some(destination) = target(&text, span, cx) else {
+                    cx.warn(span, "route", format!("unknown route keyword {text}"));
+                    return None;
+                };
+                line.destination = Some((text, destination));
             }
             "features" => feature(&mut route, &mut words, cx)?,
             "congctl" => {
@@ -123,7 +149,11 @@ pub(crate) fn parse(statement: &Statement, place: Place, cx: &mut Cx<'_>) -> Opt
             "vrf" => {
                 let name = words.value(cx)?;
                 let Some(table) = cx.system.vrf_table(&name) else {
-                    cx.warn(span, "route", format!("VRF {name} not found for route"));
+                    let text = match cx.system.interface(&name) {
+                        Some(_) => format!("Route specified VRF {name} is not a VRF"),
+                        None => format!("VRF {name} not found for route"),
+                    };
+                    cx.warn(span, "route", text);
                     return None;
                 };
                 route.table = Some(table);
@@ -132,17 +162,29 @@ pub(crate) fn parse(statement: &Statement, place: Place, cx: &mut Cx<'_>) -> Opt
             name if METRICS.iter().any(|metric| metric.name == name) => {
                 metric(&mut route, name, &mut words, cx)?
             }
+            "expires" | "pref" if line.is_ipv4() => {
+                cx.warn(span, "route", format!("{word} is only valid for IPv6"));
+                return None;
+            }
             name if VALUES.contains(&name) => {
                 let value = words.value(cx)?;
                 set(&mut route, name, &value, span, cx)?;
-            }
-            _ if line.destination.is_none() && is_target(&word) => {
-                line.destination = Some((word.clone(), target(&word, span, cx)?));
+                if name == "realms" && matches!(line.destination, Some((_, Some((IpAddr::V6(_), _))))) {
+                    cx.warn(span, "route", "realms are only valid for IPv4");
+                    return None;
+                }
             }
             other => {
-                cx.warn(span, "route", format!("VRRP parsed invalid IP {other}. skipping IP..."));
-                cx.warn(span, "route", format!("unknown route keyword {other}"));
-                return None;
+                let found = if line.destination.is_none() { target(&word, span, cx) } else { None };
+                let Some(destination) = found else {
+                    if line.destination.is_some() {
+                        let text = format!("VRRP parsed invalid IP {other}. skipping IP...");
+                        cx.warn(span, "route", text);
+                    }
+                    cx.warn(span, "route", format!("unknown route keyword {other}"));
+                    return None;
+                };
+                line.destination = Some((word, destination));
             }
         }
     }
@@ -169,9 +211,9 @@ fn judge(mut route: VirtualRoute, line: Line, span: Span, cx: &mut Cx<'_>) -> Op
         cx.warn(span, "route", "Cannot mix IPv4 and IPv6 addresses for route");
         return None;
     }
-    if route.preference.is_some() && route.destination.is_ipv4() {
-        cx.warn(span, "route", "pref is only valid for IPv6");
-        route.preference = None;
+    if route.destination.is_ipv4() {
+        // Without a destination of its own the line did not say so.
+        (route.expires, route.preference) = (None, None);
     }
     if !route.no_track && route.protocol.is_some_and(|protocol| protocol != PROTOCOL) {
         let text = format!(
@@ -241,24 +283,29 @@ const fn metric_row(name: &'static str, number: u16, most: u32, shown: &'static 
 
 const METRICS: &[Metric] = &[
     metric_row("mtu", 2, u32::MAX, "MTU", Unit::Plain),
-    metric_row("window", 3, u32::MAX, "window", Unit::Plain),
+    metric_row("window", 3, u32::MAX, "window value", Unit::Plain),
     metric_row("rtt", 4, u32::MAX, "rtt", Unit::Fraction(8, 200)),
-    metric_row("rttvar", 5, u32::MAX, "rttvar", Unit::Fraction(4, 0)),
-    metric_row("ssthresh", 6, u32::MAX, "ssthresh", Unit::Plain),
-    metric_row("cwnd", 7, u32::MAX, "cwnd", Unit::Plain),
+    metric_row("rttvar", 5, u32::MAX, "rttvar", Unit::Fraction(4, 200)),
+    metric_row("ssthresh", 6, u32::MAX, "ssthresh value", Unit::Plain),
+    metric_row("cwnd", 7, u32::MAX, "cwnd value", Unit::Plain),
     metric_row("advmss", 8, u32::MAX, "advmss", Unit::Plain),
-    metric_row("reordering", 9, u32::MAX, "reordering", Unit::Plain),
+    metric_row("reordering", 9, u32::MAX, "reordering value", Unit::Plain),
     metric_row("hoplimit", 10, 255, "hoplimit", Unit::Plain),
-    metric_row("initcwnd", 11, u32::MAX, "initcwnd", Unit::Plain),
-    metric_row("rto_min", 13, u32::MAX, "rto_min", Unit::Fraction(1, 0)),
-    metric_row("initrwnd", 14, u32::MAX, "initrwnd", Unit::Plain),
+    metric_row("initcwnd", 11, u32::MAX, "initcwnd value", Unit::Plain),
+    metric_row("rto_min", 13, u32::MAX, "rto_min", Unit::Fraction(1, 200)),
+    metric_row("initrwnd", 14, u32::MAX, "initrwnd value", Unit::Plain),
     metric_row("quickack", 15, 1, "quickack value", Unit::Plain),
-    metric_row("fastopen_no_cookie", 17, 1, "fastopen_no_cookie", Unit::Plain),
+    metric_row("fastopen_no_cookie", 17, 1, "fastopen_no_cookie value", Unit::Plain),
 ];
 
 fn metric(route: &mut VirtualRoute, name: &str, words: &mut Words<'_>, cx: &mut Cx<'_>) -> Option<()> {
     let row = METRICS.iter().find(|metric| metric.name == name)?;
-    let lock = words.take("lock");
+    // These are no metrics that the kernel could change.
+    let locks = !matches!(
+        name,
+        "window" | "reordering" | "initcwnd" | "initrwnd" | "quickack" | "fastopen_no_cookie"
+    );
+    let lock = locks && words.take("lock");
     let text = words.value(cx)?;
     let span = words.span();
     let value = match row.unit {
@@ -266,6 +313,7 @@ fn metric(route: &mut VirtualRoute, name: &str, words: &mut Words<'_>, cx: &mut 
         Unit::Fraction(parts, least) => fraction(&text, parts).map(|value| {
             let least_value = least.saturating_mul(parts);
             if value < least_value {
+                let name = if name == "rto_min" { "rto" } else { "rtt" };
                 let text = format!("{name} value {text} below minimum {least}ms, resetting");
                 cx.warn(span, "route", text);
             }
@@ -273,8 +321,19 @@ fn metric(route: &mut VirtualRoute, name: &str, words: &mut Words<'_>, cx: &mut 
         }),
     };
     let Some(value) = value else {
-        cx.warn(span, "route", format!("Invalid {} {text} specified for route", row.shown));
-        return None;
+        let wrong = match row.unit {
+            Unit::Plain => format!("Invalid {} {text} specified for route", row.shown),
+            Unit::Fraction(..) => {
+                let kind = if text.starts_with('-') { "negative" } else { "invalid" };
+                cx.warn(span, "number", format!("{kind} number '{text}'"));
+                if name == "rto_min" {
+                    format!("Invalid rto_min value {text} specified for route")
+                } else {
+                    format!("Invalid {name} {text} for route")
+                }
+            }
+        };
+        return says(&wrong, span, cx);
     };
     route.metrics.push(RouteMetric { name: row.name, number: row.number, value, lock });
     Some(())
@@ -309,13 +368,21 @@ fn set(route: &mut VirtualRoute, word: &str, value: &str, span: Span, cx: &mut C
         cx.warn(span, "route", format!("Invalid {what} {value} specified for route"));
     };
     match word {
-        "src" => route.source = Some(address(value, span, cx)?),
-        "dev" | "oif" => route.device = Some(device(value, span, cx)),
+        "src" => {
+            let Some(source) = plain_address(value, span, cx) else {
+                return says(&format!("invalid route src address {value}"), span, cx);
+            };
+            route.source = Some(source);
+        }
+        "dev" | "oif" => route.device = Some(device(value, span, cx)?),
         "from" => {
             let Some(Some(from)) = target(value, span, cx) else {
-                invalid("from address", cx);
-                return None;
+                return says(&format!("invalid route from address {value}"), span, cx);
             };
+            if from.0.is_ipv4() {
+                let text = format!("route from address only supported with IPv6 ({value})");
+                return says(&text, span, cx);
+            }
             route.from = Some(from);
         }
         "table" => match Names::Tables.number(value, u32::MAX, cx) {
@@ -327,11 +394,11 @@ fn set(route: &mut VirtualRoute, word: &str, value: &str, span: Span, cx: &mut C
         },
         "scope" => match Names::Scopes.number(value, 255, cx).and_then(|n| u8::try_from(n).ok()) {
             Some(scope) => route.scope = Some(scope),
-            None => invalid("scope", cx),
+            None => return says(&format!("Scope {value} not found or invalid for route"), span, cx),
         },
         "protocol" => match Names::Protocols.number(value, 255, cx).and_then(|n| u8::try_from(n).ok()) {
             Some(protocol) => route.protocol = Some(protocol),
-            None => invalid("protocol", cx),
+            None => return says(&format!("Protocol {value} not found or invalid for route"), span, cx),
         },
         "tos" | "dsfield" => {
             match Names::Services.number(value, 255, cx).and_then(|n| u8::try_from(n).ok()) {
@@ -344,7 +411,7 @@ fn set(route: &mut VirtualRoute, word: &str, value: &str, span: Span, cx: &mut C
         }
         "realms" => match realms(value, cx) {
             Some(realms) => route.realms = Some(realms),
-            None => invalid("realms", cx),
+            None => return says(&format!("Invalid realms {value} for route"), span, cx),
         },
         "expires" => match cx.unsigned(span, value, 0, i32::MAX.unsigned_abs()) {
             Some(seconds) => route.expires = Some(seconds),
@@ -367,12 +434,12 @@ fn set(route: &mut VirtualRoute, word: &str, value: &str, span: Span, cx: &mut C
         "ttl-propagate" => match value {
             "enabled" => route.ttl_propagate = Some(true),
             "disabled" => route.ttl_propagate = Some(false),
-            _ => invalid("ttl-propagate", cx),
+            _ => return says(&format!("ttl-propagate value {value} not recognised"), span, cx),
         },
         _ => match cx.unsigned(span, value, 0, u32::MAX) {
             Some(metric) => route.metric = Some(metric),
             None => {
-                invalid(word, cx);
+                invalid("metric", cx);
                 return None;
             }
         },
@@ -380,40 +447,56 @@ fn set(route: &mut VirtualRoute, word: &str, value: &str, span: Span, cx: &mut C
     Some(())
 }
 
-/// `to`, or `from/to`, each a name or a number of 16 bits.
+fn says(text: &str, span: Span, cx: &mut Cx<'_>) -> Option<()> {
+    cx.warn(span, "route", text);
+    None
+}
+
+/// `to`, or `from/to`, each a name or a number of a byte.
 pub(crate) fn realms(text: &str, cx: &Cx<'_>) -> Option<u32> {
-    let number = |text: &str| Names::Realms.number(text, 0xffff, cx);
+    let number = |text: &str| Names::Realms.number(text, 0xff, cx);
     match text.split_once('/') {
         Some((from, to)) => Some(number(from)? << 16 | number(to)?),
         None => number(text),
     }
 }
 
-fn device(name: &str, span: Span, cx: &mut Cx<'_>) -> String {
+fn device(name: &str, span: Span, cx: &mut Cx<'_>) -> Option<String> {
     if !cx.interface_exists(name) {
         cx.warn(
             span,
             "missing-interface",
             format!("WARNING - interface {name} for VROUTE nexthop doesn't exist"),
         );
+        return None;
     }
-    name.to_owned()
+    Some(name.to_owned())
 }
 
 /// `[inet|inet6] ADDR`.
 fn gateway(words: &mut Words<'_>, cx: &mut Cx<'_>) -> Option<IpAddr> {
+    gateway_of("route via", words, cx)
+}
+
+/// The same, of what the messages say.
+fn gateway_of(what: &str, words: &mut Words<'_>, cx: &mut Cx<'_>) -> Option<IpAddr> {
     let family = ["inet", "inet6"].into_iter().find(|family| words.take(family));
     let text = words.value(cx)?;
-    let parsed = address(&text, words.span(), cx)
+    let parsed = plain_address(&text, words.span(), cx)
         .filter(|address| family.is_none_or(|family| (family == "inet6") == address.is_ipv6()));
     if parsed.is_none() {
-        cx.warn(words.span(), "route", format!("invalid route via address {text}"));
+        cx.warn(words.span(), "route", format!("invalid {what} address {text}"));
     }
     parsed
 }
 
 /// `nexthop via … dev … weight … onlink realms … encap …`, repeated to the end of the line.
-fn next_hops(route: &mut VirtualRoute, words: &mut Words<'_>, cx: &mut Cx<'_>) -> Option<()> {
+fn next_hops(
+    route: &mut VirtualRoute,
+    ipv6: Option<bool>,
+    words: &mut Words<'_>,
+    cx: &mut Cx<'_>,
+) -> Option<()> {
     let span = words.span();
     if let Some(gateway) = route.gateway.take() {
         route.next_hops.push(RouteNextHop { gateway: Some(gateway), ..RouteNextHop::default() });
@@ -423,10 +506,16 @@ fn next_hops(route: &mut VirtualRoute, words: &mut Words<'_>, cx: &mut Cx<'_>) -
         let mut ended = true;
         while let Some(word) = words.next() {
             match word.as_str() {
-                "via" | "gw" => hop.gateway = Some(gateway(words, cx)?),
-                "dev" | "oif" => {
+                "via" => {
+                    let gateway = gateway_of("nexthop", words, cx)?;
+                    if ipv6.is_some_and(|ipv6| ipv6 != gateway.is_ipv6()) {
+                        return says("Address family mismatch for next hop", span, cx);
+                    }
+                    hop.gateway = Some(gateway);
+                }
+                "dev" => {
                     let name = words.value(cx)?;
-                    hop.device = Some(device(&name, span, cx));
+                    hop.device = Some(device(&name, span, cx)?);
                 }
                 "weight" => {
                     let text = words.value(cx)?;
@@ -448,8 +537,8 @@ fn next_hops(route: &mut VirtualRoute, words: &mut Words<'_>, cx: &mut Cx<'_>) -
                     match realms(&text, cx) {
                         Some(realms) => hop.realms = Some(realms),
                         None => {
-                            let text = format!("Invalid realms {text} specified for route");
-                            cx.warn(span, "route", text);
+                            cx.warn(span, "route", format!("Invalid realms {text} for route"));
+                            return None;
                         }
                     }
                 }
@@ -466,8 +555,7 @@ fn next_hops(route: &mut VirtualRoute, words: &mut Words<'_>, cx: &mut Cx<'_>) -
                 "no_track" => route.no_track = true,
                 "track_group" => route.track_group = Some(words.value(cx)?),
                 other => {
-                    cx.warn(span, "route", format!("unknown nexthop keyword {other}"));
-                    return None;
+                    return says(&format!("Route has trailing nonsense after nexthops - {other}"), span, cx);
                 }
             }
         }
@@ -478,17 +566,12 @@ fn next_hops(route: &mut VirtualRoute, words: &mut Words<'_>, cx: &mut Cx<'_>) -
     }
 }
 
-fn address(text: &str, span: Span, cx: &mut Cx<'_>) -> Option<IpAddr> {
+fn plain_address(text: &str, span: Span, cx: &mut Cx<'_>) -> Option<IpAddr> {
     let parsed = text.parse().ok();
     if parsed.is_none() {
         cx.warn(span, "route", format!("VRRP parsed invalid IP {text}. skipping IP..."));
     }
     parsed
-}
-
-fn is_target(text: &str) -> bool {
-    matches!(text, "default" | "any" | "all" | "default6")
-        || text.split('/').next().is_some_and(|ip| ip.parse::<IpAddr>().is_ok())
 }
 
 /// `default`, `default6`, `any`, `all`, `ADDR` or `ADDR/LEN`. The inner `None`: everything, in a family that other
@@ -500,21 +583,8 @@ pub(crate) fn target(text: &str, span: Span, cx: &mut Cx<'_>) -> Option<Option<(
         "default" | "any" | "all" => return Some(None),
         _ => {}
     }
-    let (ip, prefix) = text.split_once('/').map_or((text, None), |(ip, prefix)| (ip, Some(prefix)));
-    let Ok(ip) = ip.parse::<IpAddr>() else {
-        cx.warn(span, "route", format!("VRRP parsed invalid IP {text}. skipping IP..."));
-        return None;
-    };
-    let host: u8 = if ip.is_ipv4() { 32 } else { 128 };
-    let Some(prefix) = prefix else { return Some(Some((ip, host))) };
-    match cx.unsigned(span, prefix, 0, host.into()).and_then(|prefix| u8::try_from(prefix).ok()) {
-        Some(prefix) => Some(Some((ip, prefix))),
-        None => {
-            let text = format!("Invalid address prefix len {prefix} for address {text} - using {host}");
-            cx.warn(span, "route", text);
-            Some(Some((ip, host)))
-        }
-    }
+    address::ip_with_prefix(text, span, cx)
+        .map(|(ip, prefix)| Some((ip, prefix.unwrap_or(address::host_prefix(ip)))))
 }
 
 #[cfg(test)]

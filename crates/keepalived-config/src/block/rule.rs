@@ -9,7 +9,15 @@ use crate::resolved::{RuleAction, VirtualRule};
 use crate::tree::Statement;
 
 use super::iproute::{Names, unsigned};
-use super::route::{PROTOCOL, Place, Words, realms, target};
+use super::route::{PROTOCOL, Place, Words, target};
+
+/// What there may be one of.
+const ONE_ACTION: &str = "table/nop/goto/blackhole/prohibit/unreachable";
+/// The same for other words than `table`.
+const OR_L3MDEV: &str = "table/nop/goto/blackhole/prohibit/unreachable/l3mdev";
+/// Types of routes that no rule has.
+const OTHER_KINDS: [&str; 8] =
+    ["unicast", "local", "broadcast", "anycast", "multicast", "throw", "nat", "xresolve"];
 
 /// Parses one line. `None`: the line is dropped, with a message.
 pub(crate) fn parse(statement: &Statement, place: Place, cx: &mut Cx<'_>) -> Option<VirtualRule> {
@@ -48,6 +56,8 @@ struct Line {
     destination_ports: Option<(u16, u16)>,
     no_track: bool,
     track_group: Option<String>,
+    /// It is dropped in the end.
+    unusable: bool,
 }
 
 impl Line {
@@ -59,12 +69,21 @@ impl Line {
             "inet6" => self.ipv6 = Some(true),
             "no_track" => self.no_track = true,
             "l3mdev" => {
-                self.l3mdev = true;
-                self.action = Some(RuleAction::Table);
+                if self.action.is_some() {
+                    return says("Cannot specify l3mdev with other action", span, cx);
+                }
+                (self.action, self.l3mdev) = (Some(RuleAction::Table), true);
             }
-            "nop" => self.action = Some(RuleAction::Nop),
-            "blackhole" | "unreachable" | "prohibit" => self.action = drop_action(word),
-            "track_group" if place == Place::Static => self.track_group = Some(words.value(cx)?),
+            "nop" => self.acts(RuleAction::Nop, OR_L3MDEV, span, cx)?,
+            "type" => {
+                let kind = words.value(cx)?;
+                self.kind(&kind, span, cx)?;
+            }
+            kind if self.is_kind(kind) => self.kind(kind, span, cx)?,
+            "track_group" if place == Place::Static => {
+                let group = words.value(cx)?;
+                self.track_group = cx.track_group(span, group);
+            }
             "from"
             | "to"
             | "iif"
@@ -89,8 +108,7 @@ impl Line {
             | "protocol"
             | "ipproto"
             | "sport"
-            | "dport"
-            | "type" => {
+            | "dport" => {
                 let value = words.value(cx)?;
                 self.value(word, &value, span, cx)?;
             }
@@ -102,6 +120,38 @@ impl Line {
         Some(())
     }
 
+    /// A second action is refused in these words.
+    fn acts(&mut self, action: RuleAction, words: &str, span: Span, cx: &mut Cx<'_>) -> Option<()> {
+        if self.action.is_some() {
+            cx.warn(span, "rule", format!("Cannot specify more than one of {words} for rule"));
+            return None;
+        }
+        self.action = Some(action);
+        Some(())
+    }
+
+    /// Whether a word is a type of route, which some rules are.
+    fn is_kind(&self, word: &str) -> bool {
+        drop_action(word).is_some() || OTHER_KINDS.contains(&word)
+    }
+
+    fn kind(&mut self, word: &str, span: Span, cx: &mut Cx<'_>) -> Option<()> {
+        if word == "nop" {
+            return self.acts(RuleAction::Nop, OR_L3MDEV, span, cx);
+        }
+        match drop_action(word) {
+            Some(action) => self.acts(action, OR_L3MDEV, span, cx),
+            None if OTHER_KINDS.contains(&word) => {
+                cx.warn(span, "rule", format!("Invalid rule action {word}"));
+                None
+            }
+            None => {
+                cx.warn(span, "rule", format!("Unknown rule option {word}"));
+                None
+            }
+        }
+    }
+
     fn value(&mut self, word: &str, value: &str, span: Span, cx: &mut Cx<'_>) -> Option<()> {
         match word {
             "from" | "to" => {
@@ -110,47 +160,53 @@ impl Line {
                     return None;
                 };
                 *if word == "from" { &mut self.source } else { &mut self.destination } = address;
+                let families = [self.source, self.destination].map(|part| part.map(|(ip, _)| ip.is_ipv6()));
+                if let [Some(source), Some(destination)] = families
+                    && source != destination
+                {
+                    cx.warn(span, "rule", "rule specification has mixed IPv4 and IPv6");
+                    return None;
+                }
             }
             "iif" | "dev" | "oif" => {
                 if !cx.interface_exists(value) {
                     let text = format!("WARNING - interface {value} for rule doesn't exist");
                     cx.warn(span, "missing-interface", text);
+                    return None;
                 }
                 *if word == "oif" { &mut self.output } else { &mut self.input } = Some(value.to_owned());
             }
-            "table" | "lookup" => {
-                match Names::Tables.number(value, u32::MAX, cx) {
-                    Some(0) => {
-                        cx.warn(span, "rule", "Table 0 is not valid");
-                        return None;
-                    }
-                    Some(table) => self.table = Some(table),
-                    None => {
-                        cx.warn(span, "rule", format!("Routing table {value} not found for rule"));
-                        return None;
-                    }
+            "table" | "lookup" => match Names::Tables.number(value, u32::MAX, cx) {
+                Some(0) => {
+                    cx.warn(span, "rule", "Table 0 is not valid");
+                    return None;
                 }
-                self.action = Some(RuleAction::Table);
-            }
-            "type" => {
-                self.action = drop_action(value).or((value == "nop").then_some(RuleAction::Nop));
-                if self.action.is_none() {
-                    return invalid("action", value, span, cx);
+                Some(table) => {
+                    self.acts(RuleAction::Table, ONE_ACTION, span, cx)?;
+                    self.table = Some(table);
                 }
-            }
+                None => {
+                    cx.warn(span, "rule", format!("Routing table {value} not found for rule"));
+                    return None;
+                }
+            },
             "tos" | "dsfield" => {
                 match Names::Services.number(value, 255, cx).and_then(|n| u8::try_from(n).ok()) {
                     Some(tos) => self.tos = tos,
-                    None => return invalid("tos", value, span, cx),
+                    None => return says(&format!("TOS value {value} is invalid"), span, cx),
                 }
             }
-            "protocol" => match Names::Protocols.number(value, 255, cx).and_then(|n| u8::try_from(n).ok()) {
+            // Unlike a route's it has no names.
+            "protocol" => match cx.unsigned(span, value, 0, 255).and_then(|n| u8::try_from(n).ok()) {
                 Some(protocol) => self.protocol = Some(protocol),
-                None => return invalid("protocol", value, span, cx),
+                None => cx.warn(span, "rule", format!("Invalid protocol {value}")),
             },
+            "realms" if [self.source, self.destination].iter().flatten().any(|(ip, _)| ip.is_ipv6()) => {
+                return says("realms is only valid for IPv4", span, cx);
+            }
             "realms" => match realms(value, cx) {
                 Some(realms) => self.realms = Some(realms),
-                None => return invalid("realms", value, span, cx),
+                None => return says(&format!("invalid realms {value} for rule"), span, cx),
             },
             "fwmark" => match mark(value) {
                 Some(mark) => self.mark = Some(mark),
@@ -159,19 +215,23 @@ impl Line {
                     return None;
                 }
             },
-            "tunnel-id" => match value.parse() {
-                Ok(tunnel) => self.tunnel = Some(tunnel),
-                Err(_) => return invalid("tunnel-id", value, span, cx),
+            "tunnel-id" => match cx.unsigned_long(span, value) {
+                Some(tunnel) => self.tunnel = Some(tunnel),
+                None => return says(&format!("Invalid tunnel-id {word} specified"), span, cx),
             },
             "uidrange" => match value.split_once('-').and_then(|(a, b)| Some((unsigned(a)?, unsigned(b)?))) {
                 Some((first, last)) if first <= last => self.users = Some((first, last)),
-                Some(_) | None => return invalid("uidrange", value, span, cx),
+                Some(_) | None => return says(&format!("Invalid uidrange {word} specified"), span, cx),
+            },
+            "suppress_ifgroup" | "sup_group" => match Names::Groups.number(value, u32::MAX, cx) {
+                Some(group) => self.suppress_group = Some(group),
+                None => return says(&format!("suppress_group {value} is invalid"), span, cx),
             },
             "ipproto" => match ip_protocol(value) {
                 Some(protocol) => self.ip_protocol = Some(protocol),
                 None => {
                     cx.warn(span, "rule", format!("Invalid ipproto {value}"));
-                    return None;
+                    self.unusable = true;
                 }
             },
             "sport" | "dport" => match ports(value) {
@@ -181,19 +241,23 @@ impl Line {
                 }
                 None => {
                     cx.warn(span, "rule", format!("invalid {word} range {value}"));
-                    return None;
+                    self.unusable = true;
                 }
             },
             _ => {
-                let Some(number) = unsigned(value) else { return invalid(word, value, span, cx) };
-                match word {
-                    "goto" => {
+                let number = cx.unsigned(span, value, 0, u32::MAX);
+                match (word, number) {
+                    ("goto", Some(number)) => {
+                        self.acts(RuleAction::Goto, OR_L3MDEV, span, cx)?;
                         self.target = Some(number);
-                        self.action = Some(RuleAction::Goto);
                     }
-                    "suppress_prefixlength" | "sup_pl" => self.suppress_prefix = Some(number),
-                    "suppress_ifgroup" | "sup_group" => self.suppress_group = Some(number),
-                    _ => self.priority = Some(number),
+                    ("goto", None) => return says("Invalid target goto specified", span, cx),
+                    ("suppress_prefixlength" | "sup_pl", Some(number)) => self.suppress_prefix = Some(number),
+                    ("suppress_prefixlength" | "sup_pl", None) => {
+                        return says(&format!("Invalid suppress_prefixlength {word} specified"), span, cx);
+                    }
+                    (_, Some(number)) => self.priority = Some(number),
+                    (_, None) => return says(&format!("Invalid rule preference {word} specified"), span, cx),
                 }
             }
         }
@@ -214,12 +278,31 @@ impl Line {
             cx.warn(span, "rule", "rule specification has mixed IPv4 and IPv6");
             return None;
         }
-        if let (Some(priority), Some(target)) = (self.priority, self.target)
-            && priority >= target
-        {
-            let text = format!("Invalid rule - preference {priority} >= goto target {target}");
-            cx.warn(span, "rule", text);
+        match (self.priority, self.target) {
+            (Some(priority), Some(target)) if priority >= target => {
+                let text = format!("Invalid rule - preference {priority} >= goto target {target}");
+                cx.warn(span, "rule", text);
+                return None;
+            }
+            (None, Some(target)) => {
+                let text = format!("Invalid rule - goto target {target} specified without preference");
+                cx.warn(span, "rule", text);
+                return None;
+            }
+            _ => {}
+        }
+        let tables_only = [self.suppress_prefix, self.suppress_group, self.realms];
+        if action != RuleAction::Table && tables_only.iter().any(Option::is_some) {
+            cx.warn(span, "rule", "suppressor/realm specified for non table action - skipping");
             return None;
+        }
+        let mut protocol = self.protocol;
+        if !self.no_track && protocol.is_some_and(|protocol| protocol != PROTOCOL) {
+            let text = format!(
+                "Rule cannot be tracked if protocol is not RTPROT_KEEPALIVED({PROTOCOL}), resetting protocol"
+            );
+            cx.warn(span, "rule", text);
+            protocol = None;
         }
         let priority = self.priority.unwrap_or_else(|| {
             let priority = cx.next_rule_priority();
@@ -229,13 +312,8 @@ impl Line {
             cx.warn(span, "rule", text);
             priority
         });
-        let mut protocol = self.protocol;
-        if !self.no_track && protocol.is_some_and(|protocol| protocol != PROTOCOL) {
-            let text = format!(
-                "Rule cannot be tracked if protocol is not RTPROT_KEEPALIVED({PROTOCOL}), resetting protocol"
-            );
-            cx.warn(span, "rule", text);
-            protocol = None;
+        if self.unusable {
+            return None;
         }
         Some(VirtualRule {
             ipv6,
@@ -275,16 +353,26 @@ fn drop_action(word: &str) -> Option<RuleAction> {
     }
 }
 
-fn invalid(what: &str, value: &str, span: Span, cx: &mut Cx<'_>) -> Option<()> {
-    cx.warn(span, "rule", format!("Invalid rule {what} {value}"));
+fn says(text: &str, span: Span, cx: &mut Cx<'_>) -> Option<()> {
+    cx.warn(span, "rule", text);
     None
 }
 
-/// `MARK` or `MARK/MASK`.
+/// `MARK` or `MARK/MASK`; what is missing is 0.
 fn mark(text: &str) -> Option<(u32, Option<u32>)> {
+    let number = |text: &str| if text.is_empty() { Some(0) } else { unsigned(text) };
     match text.split_once('/') {
-        Some((mark, mask)) => Some((unsigned(mark)?, Some(unsigned(mask)?))),
-        None => Some((unsigned(text)?, None)),
+        Some((mark, mask)) => Some((number(mark)?, Some(number(mask)?))),
+        None => Some((number(text)?, None)),
+    }
+}
+
+/// `to`, or `from/to`, each a name or a number of a byte.
+fn realms(text: &str, cx: &Cx<'_>) -> Option<u32> {
+    let number = |text: &str| Names::Realms.number(text, 0xff, cx);
+    match text.split_once('/') {
+        Some((from, to)) => Some(number(from)? << 16 | number(to)?),
+        None => number(text),
     }
 }
 
@@ -309,7 +397,10 @@ fn ip_protocol(text: &str) -> Option<u8> {
         "vrrp" => 112,
         "sctp" => 132,
         "udplite" => 136,
-        number => return unsigned(number).and_then(|number| u8::try_from(number).ok()),
+        number => {
+            let number = unsigned(number).and_then(|number| u8::try_from(number).ok());
+            return number.filter(|number| *number < 255);
+        }
     })
 }
 

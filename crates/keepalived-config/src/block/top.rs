@@ -72,7 +72,7 @@ fn script(declared: &mut Declared, line: &Statement, block: &Block, cx: &mut Cx<
 }
 
 fn sync_group(declared: &mut Declared, line: &Statement, block: &Block, cx: &mut Cx<'_>) {
-    let Some(name) = line.text(1) else {
+    let Some(name) = line.text(1).filter(|_| line.words.len() == 2) else {
         cx.warn(line.span, "name", "vrrp_sync_group must have a name - skipping");
         return;
     };

@@ -10,6 +10,8 @@ use crate::resolved::{ParamMatch, TrackFile, TrackProcess, Tracker, TrackerKind}
 use crate::system::FileKind;
 use crate::tree::{Block, Statement};
 
+use super::track;
+
 /// Weight of a file for which nobody gives one.
 pub(crate) const FILE_WEIGHT: i32 = 1;
 
@@ -98,6 +100,9 @@ fn weight(name: &str, spoken: &str, kind: &str, line: &Statement, cx: &mut Cx<'_
         let text =
             format!("Weight ({text}) for {kind} {name} must be between [-254..254] inclusive. Ignoring...");
         cx.warn(line.span, "weight", text);
+        if kind == "vrrp_track_process" {
+            return None;
+        }
     }
     let reverse = match line.text(2).as_deref() {
         None | Some("noreverse") => false,
@@ -116,7 +121,7 @@ fn init_file(declared: &mut FileDecl, line: &Statement, cx: &mut Cx<'_>) {
         let text = word.lossy();
         if text == "overwrite" {
             overwrite = true;
-        } else if text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+') {
+        } else if text.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit()) {
             match cx.signed(line.span, &text, i32::MIN, i32::MAX) {
                 Some(number) => {
                     value = number;
@@ -232,7 +237,7 @@ fn quorum_max(declared: &mut ProcessDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn delay(declared: &ProcessDecl, line: &Statement, cx: &mut Cx<'_>) -> Option<Duration> {
     let text = line.text(1).unwrap_or_default();
-    let delay = cx.seconds(line.span, &text, 1, DELAY_MAX, Rest::Refused);
+    let delay = cx.seconds(line.span, &text, 1, DELAY_MAX, Rest::Said);
     if delay.is_none() {
         let text = format!(
             "{} ({text}) for vrrp_track_process {} must be between [0.000001..3600] inclusive. Ignoring...",
@@ -258,7 +263,29 @@ fn terminate_delay(declared: &mut ProcessDecl, line: &Statement, cx: &mut Cx<'_>
     declared.terminate_delay = delay(declared, line, cx).or(declared.terminate_delay);
 }
 
-/// Lines `NAME [weight N] [reverse|noreverse]` of `track_file` (`file`) or `track_process`.
+const TRACKED_FILE: track::Kind = track::Kind {
+    unknown: "({g}) unknown track file option {v} - ignoring",
+    missing: "({g}) weight without value specified for track file {n} - ignoring",
+    range: "({g}) weight for track file {n} must be in [-254..254] inclusive. Ignoring...",
+    option: "({g}) unknown track file {n} weight option {v} - ignoring",
+    most: 254,
+    clamps: false,
+    noreverse: true,
+    forgives: false,
+};
+
+const TRACKED_PROCESS: track::Kind = track::Kind {
+    unknown: "({g}) unknown track process option {v} - ignoring",
+    missing: "({g}) weight without value specified for track process {n} - ignoring",
+    range: "({g}) weight for track process {n} must be in [-254..254] inclusive. Ignoring...",
+    option: "({g}) unknown track_process {n} weight option {v} - ignoring",
+    most: 254,
+    clamps: false,
+    noreverse: true,
+    forgives: true,
+};
+
+/// Lines of `track_file` (`file`) or `track_process`.
 pub(super) fn tracked(
     name: &str,
     list: &mut Vec<TrackedObjectDecl>,
@@ -266,8 +293,11 @@ pub(super) fn tracked(
     block: &Block,
     cx: &mut Cx<'_>,
 ) {
-    let (spoken, keyword) =
-        if is_file { ("track file", "track_file") } else { ("track process", "track_process") };
+    let (spoken, keyword, kind) = if is_file {
+        ("track file", "track_file", &TRACKED_FILE)
+    } else {
+        ("track process", "track_process", &TRACKED_PROCESS)
+    };
     for line in list_of(block, cx) {
         let wanted = line.keyword();
         let span = line.span;
@@ -278,45 +308,16 @@ pub(super) fn tracked(
             cx.warn(span, "tracker", format!("({name}) {spoken} {wanted} not found, ignoring..."));
             continue;
         };
-        if list.iter().any(|t| t.object == object) {
-            cx.warn(span, "tracker", format!("({name}) duplicate {keyword} {wanted} - ignoring"));
+        if track::is_duplicate(name, keyword, &wanted, list.iter().any(|t| t.object == object), span, cx) {
             continue;
         }
-        let (mut weight, mut reverse) =
-            cx.trackers.get(object).map_or((None, false), |t| (t.weight, t.reverse));
-        let mut at = 1;
-        while let Some(option) = line.text(at) {
-            at += 1;
-            match option.as_str() {
-                "weight" => {
-                    let value = line.text(at);
-                    at += 1;
-                    let Some(value) = value else {
-                        let text = format!(
-                            "({name}) weight without value specified for {spoken} {wanted} - ignoring"
-                        );
-                        cx.warn(span, "tracker", text);
-                        continue;
-                    };
-                    match cx.signed(span, &value, -254, 254) {
-                        Some(number) => weight = Some(number),
-                        None => {
-                            let text = format!(
-                                "({name}) weight for {spoken} {wanted} must be in [-254..254] inclusive. Ignoring..."
-                            );
-                            cx.warn(span, "tracker", text);
-                        }
-                    }
-                }
-                "reverse" => reverse = true,
-                "noreverse" => reverse = false,
-                other => {
-                    let text = format!("({name}) unknown {spoken} option {other} - ignoring");
-                    cx.warn(span, "tracker", text);
-                }
-            }
-        }
-        list.push(TrackedObjectDecl { object, weight, reverse });
+        let Some(options) = track::options(name, kind, line, cx) else { continue };
+        let (weight, reverse) = cx.trackers.get(object).map_or((None, false), |t| (t.weight, t.reverse));
+        list.push(TrackedObjectDecl {
+            object,
+            weight: options.weight.or(weight),
+            reverse: options.reverse.unwrap_or(reverse),
+        });
     }
 }
 

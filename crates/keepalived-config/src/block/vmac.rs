@@ -3,6 +3,8 @@
 
 use std::net::IpAddr;
 
+use config_text::Span;
+
 use crate::declared::{InstanceDecl, IpvlanDecl, VmacDecl};
 use crate::registry::{Cx, Keyword, Set, list_of};
 use crate::resolved::{IpvlanMode, OldChecksum};
@@ -10,10 +12,11 @@ use crate::tree::{Block, Statement};
 
 use super::iproute::Names;
 use super::route::{Place, Words};
+use super::vrrp_instance::family_of;
 use super::{network, rule};
 
 /// Longest name of an interface.
-const NAME_MAX: usize = 15;
+pub(super) const NAME_MAX: usize = 15;
 
 fn is_name(text: &str) -> bool {
     !text.is_empty()
@@ -46,8 +49,13 @@ fn use_vmac(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
                 Some(mac) if mac.first().is_some_and(|first| first & 1 == 1) => {
                     cx.warn(span, "vmac", format!("VMAC MAC address is multicast {text} - ignoring"));
                 }
+                Some(mac) if mac.starts_with(&[0, 0, 0x5e, 0, 1]) || mac.starts_with(&[0, 0, 0x5e, 0, 2]) => {
+                    let text =
+                        format!("VMAC MAC address not allowed to be RFC5798 address ({text}) - ignoring");
+                    cx.warn(span, "vmac", text);
+                }
                 Some(mac) => vmac.mac = Some(mac),
-                None => cx.warn(span, "vmac", format!("VMAC invalid MAC address {text} - ignored")),
+                None => cx.warn(span, "vmac", format!("VMAC invalid MAC address {text}")),
             },
             text => vmac_name(&mut vmac.name, text, line, cx),
         }
@@ -97,13 +105,18 @@ fn mac(text: &str) -> Option<Vec<u8>> {
 fn use_ipvlan(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let span = line.span;
     let mut ipvlan = IpvlanDecl::default();
+    let mut has_mode = false;
     let mut words = Words::new(line);
     words.next();
     while let Some(word) = words.next() {
         match word.as_str() {
-            "bridge" => ipvlan.mode = IpvlanMode::Bridge,
-            "private" => ipvlan.mode = IpvlanMode::Private,
-            "vepa" => ipvlan.mode = IpvlanMode::Vepa,
+            "bridge" | "private" | "vepa" if has_mode => {
+                let text = format!("({}) ipvlan type already specified - ignoring '{word}'", instance.name);
+                cx.warn(span, "ipvlan", text);
+            }
+            "bridge" => (ipvlan.mode, has_mode) = (IpvlanMode::Bridge, true),
+            "private" => (ipvlan.mode, has_mode) = (IpvlanMode::Private, true),
+            "vepa" => (ipvlan.mode, has_mode) = (IpvlanMode::Vepa, true),
             "group" => {
                 let Some(text) = words.value(cx) else { return };
                 ipvlan.group = Names::Groups.number(&text, u32::MAX, cx);
@@ -113,15 +126,45 @@ fn use_ipvlan(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
             }
             "name" => {
                 let Some(text) = words.value(cx) else { return };
-                vmac_name(&mut ipvlan.name, &text, line, cx);
+                ipvlan_name(&mut ipvlan.name, &text, &instance.name, span, cx);
             }
             text => match address(text) {
+                Some((address, _)) if instance.family.is_some_and(|family| family != family_of(address)) => {
+                    let text = format!(
+                        "({}) ipvlan address[{text}] MUST match vrrp instance family !!! Skipping...",
+                        instance.name
+                    );
+                    cx.warn(span, "ipvlan", text);
+                }
                 Some(address) => ipvlan.address = Some(address),
-                None => vmac_name(&mut ipvlan.name, text, line, cx),
+                None => ipvlan_name(&mut ipvlan.name, text, &instance.name, span, cx),
             },
         }
     }
+    if let Some(name) = &ipvlan.name
+        && cx.system.interface(name).is_some()
+        && !cx.system.is_ipvlan(name)
+    {
+        let text = format!(
+            "({}) interface {name} already exists and is not an l2 ipvlan; ignoring ipvlan if_name",
+            instance.name
+        );
+        cx.warn(span, "ipvlan", text);
+        ipvlan.name = None;
+    }
     instance.network.ipvlan = Some(ipvlan);
+}
+
+fn ipvlan_name(slot: &mut Option<String>, text: &str, instance: &str, span: Span, cx: &mut Cx<'_>) {
+    if slot.is_some() {
+        let text = format!("({instance}) IPVLAN interface already specified - ignoring '{text}'");
+        cx.warn(span, "ipvlan", text);
+    } else if is_name(text) {
+        *slot = Some(text.to_owned());
+    } else if !text.is_empty() {
+        let text = format!("({instance}) IPVLAN interface name '{text}' too long - ignoring");
+        cx.warn(span, "ipvlan", text);
+    }
 }
 
 fn address(text: &str) -> Option<(IpAddr, u8)> {
@@ -137,6 +180,11 @@ fn address(text: &str) -> Option<(IpAddr, u8)> {
 
 fn vrf(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let name = line.text(1).unwrap_or_default();
+    if name.len() > NAME_MAX {
+        let text = format!("({}) VRF interface name '{name}' too long - ignoring", instance.name);
+        cx.warn(line.span, "vrf", text);
+        return;
+    }
     if instance.interface.is_some() {
         let text = format!("({}) Cannot specify VRF interface and interface - ignoring", instance.name);
         cx.warn(line.span, "vrf", text);
@@ -185,6 +233,13 @@ fn virtual_rules(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: 
 }
 
 fn timer_expired_backup(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
+    if line.keyword() == "thread_timer_expired" {
+        let text = format!(
+            "({}) thread_timer_expired - please replace with keyword 'timer_expired_backup'",
+            instance.name
+        );
+        cx.warn(line.span, "deprecated", text);
+    }
     let priority = match line.text(1) {
         None => Some(254),
         Some(text) => cx.unsigned(line.span, &text, 1, 254),
@@ -213,9 +268,9 @@ fn vmac_garp_intvl(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_
 }
 
 fn receive_buffer(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let text = line.text(1).unwrap_or_default();
-    match cx.unsigned(line.span, &text, 0, i32::MAX.unsigned_abs()) {
-        Some(bytes) => instance.network.receive_buffer = Some(bytes),
+    let text = line.text(1).filter(|_| line.words.len() == 2);
+    match text.and_then(|text| cx.unsigned(line.span, &text, 0, u32::MAX)) {
+        Some(bytes) => instance.network.receive_buffer = Some(bytes.min(i32::MAX.unsigned_abs())),
         None => {
             cx.warn(line.span, "buffer", format!("({}) invalid kernel_rx_buf_size specified", instance.name));
         }
@@ -285,6 +340,6 @@ pub(crate) const INSTANCE: &[Keyword<InstanceDecl>] = &[
     kw("thread_timer_expired", 0, timer_expired_backup, "Another name of timer_expired_backup."),
     kw("garp_extra_if", 0, garp_extra_if, "Seconds between announcements on interfaces without adverts."),
     kw("vmac_garp_intvl", 0, vmac_garp_intvl, "Former name of garp_extra_if."),
-    kw("kernel_rx_buf_size", 1, receive_buffer, "Receive buffer of its socket, bytes."),
+    kw("kernel_rx_buf_size", 0, receive_buffer, "Receive buffer of its socket, bytes."),
     kw("linkbeat_use_polling", 0, linkbeat, "Deprecated: linkbeat_interfaces."),
 ];

@@ -30,12 +30,21 @@ impl Notifies for InstanceDecl {
     }
 }
 
-fn family_of(ip: IpAddr) -> Family {
+pub(super) fn family_of(ip: IpAddr) -> Family {
     if ip.is_ipv4() { Family::V4 } else { Family::V6 }
 }
 
 fn state(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let state = line.text(1).unwrap_or_default();
+    if let Some(master) = instance.state_master {
+        let text = format!(
+            "({}) state previously set as {} - ignoring {state}",
+            instance.name,
+            if master { "MASTER" } else { "BACKUP" }
+        );
+        cx.warn(line.span, "state", text);
+        return;
+    }
     instance.state_master = Some(state == "MASTER");
     if state != "MASTER" && state != "BACKUP" {
         let text = format!("({}) unknown state '{state}', defaulting to BACKUP", instance.name);
@@ -45,6 +54,10 @@ fn state(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn interface(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let interface = line.text(1).unwrap_or_default();
+    if interface.len() > vmac::NAME_MAX {
+        cx.warn(line.span, "interface", format!("Interface name '{interface}' too long - ignoring"));
+        return;
+    }
     match cx.system.interface(&interface) {
         Some(status) if status.loopback => {
             let text = format!(
@@ -52,6 +65,7 @@ fn interface(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
                 instance.name
             );
             cx.warn(line.span, "interface", text);
+            instance.interface = None;
             return;
         }
         Some(_) => {}
@@ -177,9 +191,9 @@ fn virtual_ipaddress_excluded(instance: &mut InstanceDecl, _: &Statement, block:
     }
 }
 
-/// Prefix and device make no difference.
+/// The prefix makes no difference.
 fn same(list: &[Address], address: &Address) -> bool {
-    list.iter().any(|a| a.address == address.address)
+    list.iter().any(|a| a.address == address.address && a.device == address.device)
 }
 
 fn track_script(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
@@ -226,50 +240,49 @@ fn unicast_src_ip(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>
 fn source_address(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
     let name = &instance.name;
-    let Ok(ip) = text.parse::<IpAddr>() else {
-        let text =
-            format!("Configuration error: VRRP instance[{name}] malformed src address[{text}]. Skipping...");
-        cx.warn(line.span, "source-address", text);
-        return;
-    };
-    if instance.family.is_some_and(|f| f != family_of(ip)) {
+    let parsed = text.parse::<IpAddr>();
+    // What is no address has a family all the same.
+    let family =
+        parsed.as_ref().map_or(if text.contains(':') { Family::V6 } else { Family::V4 }, |ip| family_of(*ip));
+    if instance.family.is_some_and(|f| f != family) {
         let text = format!(
             "Configuration error: VRRP instance[{name}] and src address[{text}] MUST be of the same family !!! Skipping..."
         );
         cx.warn(line.span, "family", text);
         return;
     }
+    let Ok(ip) = parsed else {
+        let text =
+            format!("Configuration error: VRRP instance[{name}] malformed src address[{text}]. Skipping...");
+        cx.warn(line.span, "source-address", text);
+        return;
+    };
     instance.family = Some(family_of(ip));
     instance.source = Some(ip);
 }
 
 fn mcast_dst_ip(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
-    match text.parse::<IpAddr>() {
-        Ok(IpAddr::V4(ip)) if !ip.is_multicast() => {
-            let text = format!("({}) mcast_dst_ip {text} not multicast. Skipping...", instance.name);
-            cx.warn(line.span, "mcast-dst-ip", text);
+    let name = &instance.name;
+    let Ok(ip) = text.parse::<IpAddr>() else {
+        let text = format!("({name}) malformed mcast dest address {text}. Skipping...");
+        return cx.warn(line.span, "mcast-dst-ip", text);
+    };
+    let wrong = match ip {
+        _ if instance.family.is_some_and(|family| family != family_of(ip)) => {
+            format!("mcast dest address {text} MUST match VRRP instance family. Skipping...")
         }
-        Ok(IpAddr::V6(ip)) if ip.segments()[0] & 0xff0f != 0xff02 => {
-            let text =
-                format!("({}) mcast_dst_ip {text} not link-local multicast. Skipping...", instance.name);
-            cx.warn(line.span, "mcast-dst-ip", text);
+        IpAddr::V4(ip) if !ip.is_multicast() => format!("mcast_dst_ip {text} not multicast. Skipping..."),
+        IpAddr::V6(ip) if ip.segments()[0] & 0xff0f != 0xff02 => {
+            format!("mcast_dst_ip {text} not link-local multicast. Skipping...")
         }
-        Ok(ip) if instance.family.is_some_and(|family| family != family_of(ip)) => {
-            let name = &instance.name;
-            let text =
-                format!("({name}) mcast dest address {text} MUST match VRRP instance family. Skipping...");
-            cx.warn(line.span, "family", text);
-        }
-        Ok(ip) => {
+        _ => {
             instance.mcast_group = Some(ip);
             instance.family.get_or_insert(family_of(ip));
+            return;
         }
-        Err(_) => {
-            let text = format!("({}) malformed mcast dest address {text}. Skipping...", instance.name);
-            cx.warn(line.span, "mcast-dst-ip", text);
-        }
-    }
+    };
+    cx.warn(line.span, "mcast-dst-ip", format!("({name}) {wrong}"));
 }
 
 fn unicast_peer(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
@@ -342,9 +355,10 @@ pub(crate) fn finish(instance: &mut InstanceDecl, end: Span, cx: &mut Cx<'_>) {
         cx.warn(end, "unicast-ttl", text);
     }
     let network = &mut instance.network;
-    if network.vmac.is_some() && network.unicast && !network.transmit_by_base {
+    let own = network.vmac.is_some() || network.ipvlan.is_some();
+    if own && network.unicast && !network.transmit_by_base {
         cx.warn(end, "vmac", format!("({name}) unicast with use_vmac requires vmac_xmit_base - setting"));
-        network.transmit_by_base = true;
+        network.transmit_by_base = network.vmac.is_some();
     }
 }
 

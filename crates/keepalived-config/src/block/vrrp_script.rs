@@ -13,7 +13,7 @@ use crate::words::{Unterminated, command_words};
 const INTERVAL_MAX: u64 = 4_294_000;
 
 fn script(script: &mut ScriptDecl, line: &Statement, cx: &mut Cx<'_>) {
-    script.words = command(line, cx);
+    script.words = command(line, cx).or(script.words.take());
 }
 
 fn interval(script: &mut ScriptDecl, line: &Statement, cx: &mut Cx<'_>) {
@@ -155,6 +155,13 @@ fn command_line(line: &Statement, what: &str, cx: &mut Cx<'_>) -> Option<Command
             None
         }
     }
+}
+
+/// The first word of a command, for messages about a line that does not count.
+pub(crate) fn first_word(line: &Statement) -> String {
+    let quoted = line.quoted_words().ok().and_then(|words| words.into_iter().nth(1));
+    let words = quoted.and_then(|word| command_words(&word.raw).ok()).unwrap_or_default();
+    words.first().map(ToString::to_string).unwrap_or_default()
 }
 
 /// The words of a command that is a line's first parameter.

@@ -11,6 +11,10 @@ impl Notifies for GroupDecl {
     fn notify(&mut self) -> &mut NotifyDecl {
         &mut self.notify
     }
+
+    fn shown(&self) -> String {
+        format!("vrrp group {}:", self.name)
+    }
 }
 
 fn group(group: &mut GroupDecl, line: &Statement, block: &Block, cx: &mut Cx<'_>) {

@@ -22,7 +22,12 @@ pub(crate) fn identified(instance: &InstanceDecl, rx: &mut Resolver<'_>) -> bool
     // Unicast needs no interface as long as it has a source address.
     let unicast = !instance.unicast_peers.is_empty() || instance.network.unicast_fault_no_peer;
     if instance.interface.is_none() && !(unicast && instance.source.is_some()) {
-        rx.refuse("interface", format!("({}) Unknown interface!", instance.name));
+        let text = if instance.network.unicast && instance.source.is_none() {
+            format!("({}): Unicast instances must have unicast_src_ip or interface", instance.name)
+        } else {
+            format!("({}) Unknown interface!", instance.name)
+        };
+        rx.refuse("interface", text);
         return false;
     }
     true
@@ -79,6 +84,10 @@ impl Draft {
         if strict && down_timer_adverts != 3 {
             let text = format!("({name}) down_timer_adverts is incompatible with strict mode - resetting");
             rx.warn("strict", text);
+        }
+        if !owner && declared.owner_ignore_adverts == Some(true) {
+            rx.warn("priority", format!("({name}) ignoring owner_ignore_adverts since priority is not 255"));
+            declared.owner_ignore_adverts = None;
         }
         let accept = network::accept(&declared, version, strict, owner, rx);
         network::firewall(&declared, global, accept, rx);

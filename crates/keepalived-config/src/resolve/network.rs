@@ -357,20 +357,6 @@ pub(crate) fn network(
         monitor_buffer: of.monitor_buffer.map(|bytes| (bytes, of.monitor_buffer_force == Some(true))),
         command_buffer: of.command_buffer.map(|bytes| (bytes, of.command_buffer_force == Some(true))),
     };
-    let network = &config.network;
-    let named = network
-        .static_routes
-        .iter()
-        .filter_map(|route| route.track_group.as_ref())
-        .chain(network.static_rules.iter().filter_map(|rule| rule.track_group.as_ref()))
-        .chain(config.static_addresses.iter().filter_map(|address| address.track_group.as_ref()));
-    let unknown: Vec<String> = named
-        .filter(|name| !network.track_groups.iter().any(|group| group.name == **name))
-        .cloned()
-        .collect();
-    for name in unknown {
-        rx.warn("track-group", format!("track_group {name} not found"));
-    }
 }
 
 /// Without a group of its own each interface has the global intervals to itself.

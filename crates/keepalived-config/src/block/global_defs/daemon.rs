@@ -110,6 +110,9 @@ fn status_socket(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
 /// A number in any of C's notations, or names of bits.
 fn umask(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
+    if line.words.len() > 2 {
+        return cx.warn(line.span, "umask", "Extra parameter(s) to umask option");
+    }
     let mask = if text.starts_with(|c: char| c.is_ascii_digit()) {
         match c_number(&text).filter(|mask| *mask <= 0o777) {
             Some(mask) => mask,
@@ -118,6 +121,9 @@ fn umask(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     } else {
         let mut mask = 0;
         for name in text.split('|') {
+            if name.is_empty() {
+                return cx.warn(line.span, "umask", "umask missing bit value");
+            }
             match mode_bit(name) {
                 Some(bits) => mask |= bits,
                 None => return cx.warn(line.span, "umask", format!("Unknown umask bit {name}")),
@@ -171,7 +177,7 @@ fn include_check(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
         let word = word.lossy();
         let name = word.strip_prefix(['+', '-']).unwrap_or(&word);
         if !matches!(name, "readable" | "match" | "wildcard_match" | "brace_match") {
-            let text = format!("Unknown include_check type '{word}' - ignoring");
+            let text = format!("Unknown include_check type '{name}' - ignoring");
             cx.warn(line.span, "include-check", text);
         } else if seen.iter().any(|s| s == name) {
             let text = format!("Duplicate include_check '{word}' specified - ignoring");
@@ -250,14 +256,18 @@ fn config_save_dir(global: &mut GlobalDecl, line: &Statement, _: &mut Cx<'_>) {
 /// Where names of tables, scopes and so on stand. They count from here on.
 fn iproute_dir(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let keyword = line.keyword();
-    let Some(path) = parameter(line, cx, &format!("{keyword} requires path")) else { return };
+    let path = line.text(1).filter(|_| line.words.len() == 2);
+    let Some(path) = path else {
+        cx.warn(line.span, "missing-parameter", format!("{keyword} requires path"));
+        return;
+    };
     let directory = if keyword == "iproute_usr_dir" { &mut cx.iproute.usr } else { &mut cx.iproute.etc };
     *directory = path;
     global.daemon.iproute = cx.iproute.clone();
 }
 
 fn dbus_service_name(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
-    let text = line.text(1).unwrap_or_default();
+    let Some(text) = parameter(line, cx, "dbus_service_name missing - ignoring") else { return };
     if is_bus_name(&text) {
         global.daemon.dbus_service_name = Some(text);
     } else {
@@ -275,8 +285,9 @@ fn is_bus_name(text: &str) -> bool {
     text.len() <= 255 && text.contains('.') && text.split('.').all(is_element)
 }
 
-fn dbus_no_interface_name(global: &mut GlobalDecl, line: &Statement, _: &mut Cx<'_>) {
-    global.daemon.dbus_no_interface_name = line.text(1).filter(|name| !name.is_empty());
+fn dbus_no_interface_name(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
+    let name = parameter(line, cx, "dbus_no_interface_name missing - ignoring");
+    global.daemon.dbus_no_interface_name = name.filter(|name| !name.is_empty());
 }
 
 /// Settings of a copy of the configuration that this program does not write.
@@ -304,7 +315,11 @@ fn no_checker(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
             given => given.is_some(),
         },
         "checker_rt_priority" => checker_rt_priority(line, cx),
-        "checker_cpu_affinity" => parameter(line, cx, "No checker cpu_id set specified").is_some(),
+        "checker_cpu_affinity" => {
+            let mut processors = Vec::new();
+            process::processors(line, "checker", &mut processors, cx);
+            !processors.is_empty()
+        }
         "checker_rlimit_rttime" | "checker_rlimit_rtime" => {
             let fine = cx.unsigned(line.span, &text, 1, u32::MAX).is_some();
             if !fine {
@@ -366,6 +381,10 @@ fn snmp_rfc(global: &mut GlobalDecl, _: &Statement, _: &mut Cx<'_>) {
 
 fn snmp_socket(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let Some(text) = parameter(line, cx, "SNMP error : snmp socket name missing") else { return };
+    if line.words.len() > 2 {
+        cx.warn(line.span, "snmp", "Too many parameters specified for snmp_socket - ignoring");
+        return;
+    }
     // AgentX needs a stream; net-snmp has names for transports that are none.
     match text.split_once(':') {
         Some((transport, _)) if NO_STREAMS.contains(&transport) => {
@@ -471,10 +490,10 @@ pub(super) const DAEMON: &[Keyword<GlobalDecl>] = &[
         set: Set::Flag(|g| &mut g.daemon.enable_dbus),
         doc: "Serve org.keepalived.Vrrp1 on the system bus.",
     },
-    kw("dbus_service_name", 1, dbus_service_name, "Its name there; org.keepalived.Vrrp1."),
+    kw("dbus_service_name", 0, dbus_service_name, "Its name there; org.keepalived.Vrrp1."),
     kw(
         "dbus_no_interface_name",
-        1,
+        0,
         dbus_no_interface_name,
         "What paths have for instances without interface; none.",
     ),

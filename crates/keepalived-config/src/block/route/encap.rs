@@ -4,7 +4,7 @@ use crate::registry::Cx;
 use crate::resolved::RouteEncap;
 
 use super::super::iproute::unsigned;
-use super::{Words, address};
+use super::{Words, plain_address};
 
 /// The greatest MPLS label.
 const LABEL_MAX: u32 = 0xf_ffff;
@@ -70,7 +70,7 @@ fn ip(ipv6: bool, words: &mut Words<'_>, cx: &mut Cx<'_>) -> Option<RouteEncap> 
             }
             "dst" | "src" => {
                 let text = words.value(cx)?;
-                let parsed = address(&text, words.span(), cx)?;
+                let parsed = plain_address(&text, words.span(), cx)?;
                 if parsed.is_ipv6() != ipv6 {
                     let text = format!("Invalid {word} address {text} specified for route encap");
                     cx.warn(words.span(), "route", text);
