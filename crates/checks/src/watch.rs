@@ -32,7 +32,22 @@ impl Watch {
                 self.world.check_done(self.server.at, outcome, sys::clock::now_ms());
             }
             let status = self.server.status();
-            sleep(self.spread(status.check.interval(status.op == OpState::Stopped))).await;
+            self.rest(self.spread(status.check.interval(status.op == OpState::Stopped))).await;
+        }
+    }
+
+    /// The time between two checks. Errors of the traffic cut it short, to `fastinter` from when there were too many.
+    async fn rest(&self, interval: Duration) {
+        let mut end = Instant::now() + interval;
+        loop {
+            tokio::select! {
+                () = sleep_until(end) => return,
+                () = self.server.hurry.notified() => {
+                    if let Some(fast) = self.server.status().check.timing().fast_inter {
+                        end = end.min(Instant::now() + fast);
+                    }
+                }
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use crate::source::SourceOptions;
 use crate::threads::{Shards, ThreadSet, Threads};
 use balance::HashKey;
 use config_text::Span;
+use health::{Layer, OnError};
 use rules::{ErrorPage, RuleSet};
 use sample::Condition;
 use std::collections::BTreeMap;
@@ -604,6 +605,10 @@ pub(crate) struct ServerDecl {
     pub(crate) check_addr: Option<IpAddr>,
     pub(crate) check_send_proxy: bool,
     pub(crate) track: Option<String>,
+    pub(crate) observe: Option<Layer>,
+    pub(crate) on_error: OnError,
+    /// `error-limit`
+    pub(crate) error_limit: u32,
     pub(crate) hash_key: HashKey,
     pub(crate) send_proxy: u8,
     pub(crate) proxy_v2: ProxyV2,
@@ -646,6 +651,9 @@ impl BindDecl {
     }
 }
 
+/// Errors in a row that are too many, where nothing else is written.
+const ERROR_LIMIT: u32 = 10;
+
 impl ServerDecl {
     pub(crate) fn new(name: &str, at: Span) -> Self {
         Self {
@@ -671,6 +679,9 @@ impl ServerDecl {
             check_addr: None,
             check_send_proxy: false,
             track: None,
+            observe: None,
+            on_error: OnError::default(),
+            error_limit: ERROR_LIMIT,
             hash_key: HashKey::Id,
             send_proxy: 0,
             proxy_v2: ProxyV2::default(),

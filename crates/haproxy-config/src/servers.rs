@@ -4,7 +4,7 @@ use crate::fields::ProxyV2;
 use crate::runtime::{ProxyIndex, ServerIndex};
 use crate::source::SourceOptions;
 use balance::HashKey;
-use health::Timing;
+use health::{Observe, Timing};
 use std::sync::Arc;
 use std::time::Duration;
 use units::Address;
@@ -58,6 +58,8 @@ pub struct Server {
     pub check: Option<ServerCheck>,
     /// `track proxy/server`
     pub track: Option<(ProxyIndex, ServerIndex)>,
+    /// `observe`, `error-limit`, `on-error`
+    pub observe: Option<Observe>,
     /// `hash-key`
     pub hash_key: HashKey,
     /// `send-proxy` (1) or `send-proxy-v2` (2); 0 is none.

@@ -58,7 +58,7 @@ pub struct Check {
     pub paused: bool,
     /// Whether one is under way.
     pub in_progress: bool,
-    /// Whether traffic errors asked for `fastinter`.
+    /// Whether traffic errors asked for `fastinter`, until a check has run.
     pub fast: bool,
     /// The last result; [`CheckStatus::Initializing`] before the first.
     pub last: Outcome,
@@ -130,9 +130,15 @@ impl Check {
         self.health = 0;
     }
 
+    /// No more than that: traffic errors.
+    pub(crate) fn lower_to(&mut self, health: u32) {
+        self.health = self.health.min(health);
+    }
+
     /// One begins: the last one's message is forgotten, its status stays.
     pub fn start(&mut self) {
         self.in_progress = true;
+        self.fast = false;
         self.last.info.clear();
     }
 

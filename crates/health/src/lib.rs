@@ -5,10 +5,12 @@
 
 mod check;
 mod config;
+mod observe;
 mod script;
 mod status;
 
 pub use check::{Change, Check, Outcome, Recorded, first_delay, spread};
 pub use config::{CheckKind, Connect, Expect, HttpRequest, Pattern, Step, TextMatch, Timing};
+pub use observe::{Layer, Observe, OnError, TrafficError, is_good_status};
 pub use script::{Need, Plan, Script};
 pub use status::{CheckResult, CheckStatus};

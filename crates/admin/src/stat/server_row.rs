@@ -25,6 +25,9 @@ pub(super) fn server_row(
     if server.maxconn() > 0 {
         row.u32(c::SLIM, server.maxconn());
     }
+    if server.config.observe.is_some() {
+        row.u64(c::HANAFAIL, server.counters.total(Stat::HealthAnalyses));
+    }
     if server.config.maxqueue > 0 {
         row.u32(c::QLIMIT, server.config.maxqueue);
     }

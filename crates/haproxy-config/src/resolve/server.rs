@@ -7,7 +7,7 @@ use crate::runtime::{Mode, Proxy, ProxyCheck, ProxyIndex, RetryOn, Server, Serve
 use crate::section::bind::host_address;
 use crate::source::{SourceOptions, UseSrc};
 use config_text::{Place, Severity};
-use health::{CheckKind, Step, Timing};
+use health::{CheckKind, Layer, Observe, Step, Timing};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -83,6 +83,7 @@ fn check_servers(proxy: &ProxyDecl, check: &ProxyCheck, resolver: &mut Resolver<
             ));
         }
     }
+    tell_unobservable(proxy, resolver);
     warn_header_source(proxy, resolver);
     warn_fast_open(proxy, resolver);
     let step_port = check.steps.iter().any(|s| matches!(s, Step::Connect(c) if c.port.is_some()));
@@ -103,6 +104,16 @@ fn check_servers(proxy: &ProxyDecl, check: &ProxyCheck, resolver: &mut Resolver<
                 decl.name
             ));
         }
+    }
+}
+
+/// HAPROXY: an alert that does not refuse the configuration; the server is not observed then.
+fn tell_unobservable(proxy: &ProxyDecl, resolver: &mut Resolver<'_, '_>) {
+    let http = *proxy.mode == Mode::Http;
+    for decl in proxy.servers.iter().filter(|decl| !http && decl.observe == Some(Layer::Response)) {
+        let text =
+            format!("'server {}/{}' : 'layer7' can only be used in http proxies..", proxy.name, decl.name);
+        resolver.cx.tell(Severity::Alert, "observe", Place::Bracket, Some(decl.at), text);
     }
 }
 
@@ -208,6 +219,11 @@ pub(super) fn server(proxy: &ProxyDecl, decl: &ServerDecl, number: usize, id: u3
         slowstart: decl.slowstart,
         check,
         track: None,
+        observe: decl.observe.filter(|layer| http || *layer == Layer::Connection).map(|layer| Observe {
+            layer,
+            limit: decl.error_limit,
+            on_error: decl.on_error,
+        }),
         hash_key: decl.hash_key,
         send_proxy: decl.send_proxy,
         proxy_v2: decl.proxy_v2.clone(),

@@ -5,6 +5,7 @@ use super::server::value;
 use crate::cx::{Cx, Line, Outcome, Refusal};
 use crate::declared::ServerDecl;
 use crate::registry::{Row, Sections, Set, Since, row};
+use health::{Layer, OnError};
 use std::time::Duration;
 use units::{Allowed, DelayError, Endpoint, Unit, lenient_int, parse_delay, parse_endpoint};
 
@@ -101,6 +102,49 @@ fn track(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
+fn observe(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    let text = value(line, "<mode>")?;
+    server.observe = match text.as_str() {
+        "none" => None,
+        "layer4" => Some(Layer::Connection),
+        "layer7" => Some(Layer::Response),
+        _ => {
+            return Err(Refusal::fatal(format!(
+                "'observe' expects one of 'none', 'layer4', 'layer7' but got '{text}'."
+            )));
+        }
+    };
+    Ok(())
+}
+
+fn on_error(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    let text = line.arg(0);
+    server.on_error = match text.as_str() {
+        "fastinter" => OnError::FastInter,
+        "fail-check" => OnError::FailCheck,
+        "sudden-death" => OnError::SuddenDeath,
+        "mark-down" => OnError::MarkDown,
+        _ => {
+            return Err(Refusal::fatal(format!(
+                "'on-error' expects one of 'fastinter', 'fail-check', 'sudden-death' or 'mark-down' but got '{text}'."
+            )));
+        }
+    };
+    Ok(())
+}
+
+fn error_limit(server: &mut ServerDecl, line: &Line<'_>, _: &mut Cx<'_>) -> Outcome {
+    let text = line.arg(0);
+    if text.is_empty() {
+        return Err(Refusal::fatal("'error-limit' expects an integer argument.."));
+    }
+    server.error_limit = match u32::try_from(lenient_int(&text)) {
+        Ok(limit) if limit > 0 => limit,
+        _ => return Err(Refusal::fatal("error-limit has to be > 0..")),
+    };
+    Ok(())
+}
+
 const B: Sections = Sections::BACKEND;
 
 /// Rows of this file.
@@ -116,6 +160,14 @@ pub(crate) const KEYWORDS: &[Row<ServerDecl>] = &[
         "Checks begin with a PROXY protocol header.",
     ),
     row("downinter", B, Since(1, 3), "<delay>", Set::Custom(downinter), "Interval of checks while down."),
+    row(
+        "error-limit",
+        B,
+        Since(1, 4),
+        "<count>",
+        Set::Custom(error_limit),
+        "Errors in a row that are too many for `observe`.",
+    ),
     row("fall", B, Since(1, 1), "<count>", Set::Custom(fall), "Failures until the server is down."),
     row("fastinter", B, Since(1, 3), "<delay>", Set::Custom(fastinter), "Interval of checks in transition."),
     row("inter", B, Since(1, 1), "<delay>", Set::Custom(inter), "Interval of checks."),
@@ -127,6 +179,22 @@ pub(crate) const KEYWORDS: &[Row<ServerDecl>] = &[
         "",
         Set::Custom(check_send_proxy),
         "Checks begin without a PROXY protocol header.",
+    ),
+    row(
+        "observe",
+        B,
+        Since(1, 4),
+        "<mode>",
+        Set::Custom(observe),
+        "Takes the server's health from its traffic, too.",
+    ),
+    row(
+        "on-error",
+        B,
+        Since(1, 4),
+        "<mode>",
+        Set::Custom(on_error),
+        "What happens after too many errors that `observe` saw.",
     ),
     row("port", B, Since(1, 1), "<port>", Set::Custom(port), "Port of checks."),
     row("rise", B, Since(1, 1), "<count>", Set::Custom(rise), "Successes until the server is up."),

@@ -11,6 +11,7 @@ use haproxy_config::runtime::{ProxyIndex, Server, ServerIndex};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 use units::Address;
 
 /// Names a server of the configuration.
@@ -134,6 +135,10 @@ pub struct ServerState {
     pub idle: Arc<super::IdleConnections>,
     /// Averages and maxima of its times; the engine records each stream that reached it.
     pub times: Times,
+    /// Wakes its checks: the next one hurries.
+    pub hurry: Notify,
+    /// Errors of its traffic in a row (`observe`).
+    pub(super) traffic_errors: AtomicU32,
     pub(super) last_session_ms: AtomicU64,
     pub(super) op: AtomicU8,
     pub(super) admin: AtomicU8,
@@ -201,6 +206,8 @@ impl ServerState {
             queue: Gauge::default(),
             idle: Arc::new(super::IdleConnections::new(threads)),
             times: Times::default(),
+            hurry: Notify::new(),
+            traffic_errors: AtomicU32::new(0),
             last_session_ms: AtomicU64::new(u64::MAX),
             op: AtomicU8::new(op as u8),
             admin: AtomicU8::new(admin.0),

@@ -7,6 +7,7 @@ use haproxy_config::AnonKey;
 use health::{CheckStatus, Outcome};
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 use units::Address;
 
 /// The `status` column and the class that the stats page colours it by.
@@ -125,7 +126,10 @@ impl World {
         Some(CheckColumns {
             status: format!("{}{}", if status.check.in_progress { "* " } else { "" }, last.name()),
             code: last.has_code().then_some(code),
-            duration: duration.map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
+            // HAPROXY: what traffic told took no time.
+            duration: duration
+                .or((last == CheckStatus::HealthAnalyze).then_some(Duration::ZERO))
+                .map(|duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)),
             info,
             text: last.text(),
         })

@@ -8,12 +8,13 @@
 //!      └────────────────────────────── checks fail, maintenance (from any) ─────────────────────────
 //! ```
 //!
-//! `checked.rs` has what checks cause, `admin.rs` what administrators do, `weight.rs` weights, limits and slow start. Changes are
+//! `checked.rs` has what checks cause, `observed.rs` what traffic says of a server's health, `admin.rs` what administrators do, `weight.rs` weights, limits and slow start. Changes are
 //! serialised over the whole worker ([`World`]'s transition lock); hooks run inside and must not change states.
 
 use super::Stat;
 mod admin;
 mod checked;
+mod observed;
 mod weight;
 
 use super::backend::BackendState;

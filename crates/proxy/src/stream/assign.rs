@@ -11,6 +11,7 @@ use crate::state::{
 use crate::streams::StreamState;
 use crate::timers::{Kill, Ring, after};
 use haproxy_config::runtime::Reuse;
+use health::TrafficError;
 use log_format::termination::{Cause, ServerSide};
 use rules::Reply;
 use std::future::{Future as _, poll_fn};
@@ -66,12 +67,16 @@ impl Stream<'_> {
             self.log.server_address = target.socket_address();
             let failure = match self.connect(target).await? {
                 Ok(mut connection) => {
+                    self.front.thread.world.connection_observed(&server);
                     connection.usage = Some(self.front.thread.pool.usage(server.at));
                     self.connected(&connection);
                     return Ok(connection);
                 }
                 Err(failure) => failure,
             };
+            if !matches!(failure, Failure::Local) {
+                self.observe_error(TrafficError::Connection);
+            }
             self.retry(Some(&server), failure).await?;
         }
     }

@@ -10,6 +10,7 @@ use crate::state::Stat;
 use crate::streams::ErrorCapture;
 use crate::timers::{Kill, NEVER, Ring, after};
 use haproxy_config::runtime::Reuse;
+use health::TrafficError;
 use http1::{BodyError, Facts, Framing, Limits, Refusal, RequestContext, Version, parse_response};
 use log_format::termination::{Cause, Phase, ServerSide};
 use std::future::poll_fn;
@@ -32,6 +33,19 @@ pub(super) enum Awaited {
     /// `tcp-response inspect-delay` is over.
     InspectionOver,
     Killed(Kill),
+}
+
+impl Awaited {
+    /// What it says about the server's health, when that is nothing good.
+    fn traffic_error(&self, buffer: &Buffer) -> Option<TrafficError> {
+        match self {
+            Self::Refused(_) => Some(TrafficError::InvalidResponse),
+            Self::ServerGone if buffer.is_empty() => Some(TrafficError::ReadError),
+            Self::ServerGone => Some(TrafficError::InvalidResponse),
+            Self::ServerTimedOut => Some(TrafficError::ReadTimeout),
+            _ => None,
+        }
+    }
 }
 
 /// What the relay of the bodies came to.
@@ -92,6 +106,7 @@ impl Stream<'_> {
                         continue;
                     }
                     if self.repeats_on_status() {
+                        self.observe_status();
                         self.drop_response(connection, &facts, buffer, sent);
                         self.repeat();
                         return Ok(Progress::Again);
@@ -99,6 +114,9 @@ impl Stream<'_> {
                     break facts;
                 }
                 other if self.repeats_on(&other, &buffer) => {
+                    if let Some(error) = other.traffic_error(&buffer) {
+                        self.observe_error(error);
+                    }
                     if matches!(other, Awaited::ServerGone) {
                         self.response_error();
                     }
@@ -119,6 +137,13 @@ impl Stream<'_> {
                         // HAPROXY: what the client owes will not come, which the server learns before the reset.
                         connection.io.shut_down_write();
                     }
+                    if let Some(error) = other.traffic_error(&buffer) {
+                        // HAPROXY: the line of a server that goes down counts this stream only when it had a response.
+                        if !matches!(other, Awaited::Refused(_)) {
+                            self.free_slot();
+                        }
+                        self.observe_error(error);
+                    }
                     return self.no_head(other, &buffer);
                 }
             }
@@ -132,11 +157,13 @@ impl Stream<'_> {
         let mut response = Flow::new(facts.framing, buffer, Vec::new(), self.now_ms());
         // What came with the head is judged with it: a body that is broken from the start is an invalid response.
         if let Err(error) = response.decode() {
+            self.observe_error(TrafficError::InvalidResponse);
             self.free_slot();
             self.capture_response_body(error, &response);
             self.response_error();
             return self.fail(Cause::Proxy, 502);
         }
+        self.observe_status();
         let verdict = self.judge_response(&facts, &mut connection, &mut response).await;
         let close_server = self.must_close_server(&facts);
         if let Err(stop) = verdict {
@@ -433,6 +460,23 @@ impl Stream<'_> {
                 self.unheard_refusal()
             }
             Awaited::Killed(kill) => self.killed(kill),
+        }
+    }
+
+    /// `observe`: whether the response's status is one of a server in good health.
+    fn observe_status(&self) {
+        match &self.server {
+            Some(server) if health::is_good_status(self.response.status()) => {
+                self.front.thread.world.response_observed(server);
+            }
+            _ => self.observe_error(TrafficError::WrongStatus),
+        }
+    }
+
+    /// `observe`: something went wrong with the server.
+    pub(super) fn observe_error(&self, error: TrafficError) {
+        if let Some(server) = &self.server {
+            self.front.thread.world.error_observed(server, error, self.now_ms());
         }
     }
 

@@ -4,28 +4,34 @@ use super::{Cause, NOTICE};
 use crate::state::backend::BackendState;
 use crate::state::server::{Admin, OpState, ServerRef, ServerState};
 use crate::state::{Stat, World};
-use health::{Change, CheckResult, Outcome};
+use health::{Change, CheckResult, Outcome, Recorded};
 
 impl World {
     /// Counts a check's result and does what it means for the server.
     pub fn check_done(&self, at: ServerRef, outcome: Outcome, now_ms: u64) {
         let _one = self.serialised();
-        let Some((backend, server)) = self.both(at) else { return };
-        let (recorded, line) = {
+        let Some((_, server)) = self.both(at) else { return };
+        let (recorded, failed) = {
             let mut status = server.lock_status();
             if status.admin.any(Admin::MAINT) {
                 status.check.in_progress = false;
                 return;
             }
-            let failed = outcome.status.result() == CheckResult::Failed;
-            if failed && status.check.is_up() {
-                // Serialised by the transition lock, which makes row 0 ours for this counter.
-                server.counters.bump(0, Stat::ChecksFailed);
-                backend.counters.bump(0, Stat::ChecksFailed);
-            }
-            let recorded = status.check.record(outcome);
-            (recorded, backend.config.options.log_health_checks && recorded.noteworthy)
+            let failed = outcome.status.result() == CheckResult::Failed && status.check.is_up();
+            (status.check.record(outcome), failed)
         };
+        self.recorded(at, recorded, failed, now_ms);
+    }
+
+    /// Does what a result means for the server. `failed`: it took health from one that was up.
+    pub(super) fn recorded(&self, at: ServerRef, recorded: Recorded, failed: bool, now_ms: u64) {
+        let Some((backend, server)) = self.both(at) else { return };
+        if failed {
+            // Serialised by the transition lock, which makes row 0 ours for this counter.
+            server.counters.bump(0, Stat::ChecksFailed);
+            backend.counters.bump(0, Stat::ChecksFailed);
+        }
+        let line = backend.config.options.log_health_checks && recorded.noteworthy;
         if line {
             self.log_check(backend, server);
         }
