@@ -44,6 +44,10 @@ class Capture:
         sock.setblocking(False)
         return sock
 
+    def watch(self, port):
+        """Reads what comes in by one more port, too."""
+        self.ports |= {port}
+
     def stop(self):
         if not self.stopping:
             self.stopping = True

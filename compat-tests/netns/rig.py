@@ -23,7 +23,8 @@ PATIENCE = 30.0
 
 PARENT_LINES = re.compile(
     r"Starting |Running on |Command line|Opening file|Configuration file|Config files|NOTICE: setting config option|Startup complete"
-    r"|Stopping|Stopped|pid \d+|\*\*\*|VRRP child process|  |Restart of|Reload complete|CPU usage|Remove a zombie|read eventfd|Lost |Reloading")
+    r"|Stopping|Stopped|pid \d+|\*\*\*|VRRP child process|  |Restart of|Reload complete|CPU usage|Remove a zombie|read eventfd|Lost |Reloading"
+    r"|Terminating epoll_wait|\w+ process failed to die")
 
 
 class Router:

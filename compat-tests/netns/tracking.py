@@ -7,7 +7,7 @@ import time
 from lab import poll
 
 from .config import VIP, instance, router_config
-from .elections import FAST, settle, who
+from .elections import FAST, SLOW, settle, who
 from .events import KernelEvents
 from .failures import end
 from .rig import PATIENCE, batch
@@ -93,25 +93,26 @@ def two_tracked_interfaces(rig):
     end(rig)
 
 
-def script_config(router, priority, weight, more=""):
+def script_config(router, priority, weight, more="", pace=FAST, interval=1):
     """A script that fails while the file `fail` exists."""
     path = router.write("check.sh", f"#!/bin/sh\ntest ! -e {router.path('fail')}\n", 0o755)
-    block = f"vrrp_script chk {{\n  script {path}\n  interval 1\n  fall 2\n  rise 2\n{more}}}\n"
+    block = f"vrrp_script chk {{\n  script {path}\n  interval {interval}\n  fall 2\n  rise 2\n{more}}}\n"
     track = f"track_script {{\n  chk{f' weight {weight}' if weight else ''}\n}}"
-    return router_config(router, block, instance(router, priority=priority, body=track, **FAST))
+    return router_config(router, block, instance(router, priority=priority, body=track, **pace))
 
 
 # Whether a script's first result or the first advert comes sooner is chance.
 @scenario(logs="streams")
 def track_script_weight(rig):
     """Failure to priority change, and to the move as counted from the last advert with the old priority."""
-    a, b = start(rig, lambda router, priority: script_config(router, priority, -60))
+    # No run of the script takes its whole interval or its timeout because the machine stood still.
+    a, b = start(rig, lambda router, priority: script_config(router, priority, -60, more="  timeout 10\n", pace=SLOW, interval=2))
     a.write("fail", "")
     a.wait_log("now returning 1")
     a.wait_log("from 150 to 90")
     b.wait_state("MASTER")
     last = [frame for frame in rig.capture.frames if frame.router == "a" and frame.priority == 150][-1]
-    rig.timing("last good advert to takeover", last, rig.advert(b))
+    rig.timing("last good advert to takeover", last, rig.advert(b, after=last.at))
     a.wait_log("Entering BACKUP STATE", count=2)
     settle(rig, b, a)
     os.unlink(a.path("fail"))
