@@ -185,6 +185,7 @@ pub(crate) struct ProxyDecl {
     pub(crate) monitor_uri: Setting<Option<String>>,
     pub(crate) monitor_fail: Vec<Condition>,
     pub(crate) use_backend: Vec<UseBackendDecl>,
+    pub(crate) use_server: Vec<UseServerDecl>,
     pub(crate) default_backend: Setting<Option<String>>,
     /// In order: a later line wins.
     pub(crate) errors: Vec<ErrorDecl>,
@@ -249,6 +250,7 @@ impl ProxyDecl {
             monitor_uri: Setting::builtin(None),
             monitor_fail: Vec::new(),
             use_backend: Vec::new(),
+            use_server: Vec::new(),
             default_backend: Setting::builtin(None),
             errors: Vec::new(),
             balance: Setting::builtin(balance::Config::default()),
@@ -428,6 +430,15 @@ pub(crate) struct UseBackendDecl {
     pub(crate) span: Span,
     pub(crate) file: std::sync::Arc<str>,
     pub(crate) condition: Option<Condition>,
+}
+
+/// One `use-server` line.
+#[derive(Clone, Debug)]
+pub(crate) struct UseServerDecl {
+    pub(crate) name: String,
+    pub(crate) span: Span,
+    pub(crate) file: std::sync::Arc<str>,
+    pub(crate) condition: Condition,
 }
 
 /// What statuses are answered with.

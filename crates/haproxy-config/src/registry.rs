@@ -203,6 +203,7 @@ pub(crate) const PROXY: &[&[Row<ProxyDecl>]] = &[
     crate::section::balance::KEYWORDS,
     crate::section::direct::KEYWORDS,
     crate::section::persistence::KEYWORDS,
+    crate::section::use_server::KEYWORDS,
     crate::section::errors::KEYWORDS,
     crate::section::stats::KEYWORDS,
     crate::section::check::KEYWORDS,

@@ -260,6 +260,8 @@ pub struct Proxy {
     pub monitor_fail: Vec<Condition>,
     /// `use_backend` lines in order.
     pub use_backend: Vec<UseBackend>,
+    /// `use-server` lines in order.
+    pub use_server: Vec<UseServer>,
     /// `default_backend`; for a listen, itself.
     pub default_backend: Option<ProxyIndex>,
     /// `errorfile`, `errorfiles`, `errorloc302`, `errorloc303`, `http-error`: page by status.
@@ -622,6 +624,24 @@ pub struct UseBackend {
 pub enum BackendTarget {
     /// A backend.
     Static(ProxyIndex),
+    /// A log-format string whose result names one.
+    Dynamic(Arc<LogFormat>),
+}
+
+/// One `use-server` line.
+#[derive(Clone, Debug)]
+pub struct UseServer {
+    /// The server, or the expression that names it.
+    pub target: ServerTarget,
+    /// Its condition.
+    pub condition: Condition,
+}
+
+/// What a `use-server` line names.
+#[derive(Clone, Debug)]
+pub enum ServerTarget {
+    /// A server of the same backend.
+    Static(ServerIndex),
     /// A log-format string whose result names one.
     Dynamic(Arc<LogFormat>),
 }

@@ -8,6 +8,7 @@ mod logs;
 mod names;
 mod proxy;
 mod server;
+mod use_server;
 mod userlists;
 
 use crate::cx::Cx;

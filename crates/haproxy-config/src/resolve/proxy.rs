@@ -41,6 +41,7 @@ pub(super) fn build(
         // A disabled proxy is not checked; its names need not exist.
         std::mem::swap(&mut quiet, &mut declared.proxy.use_backend);
         declared.proxy.default_backend.take();
+        declared.proxy.use_server.clear();
     }
     let mut cookie = (*declared.proxy.cookie).clone();
     let mut balance = (*declared.proxy.balance).clone();
@@ -59,6 +60,7 @@ pub(super) fn build(
     let default_backend = default_backend(&declared.proxy, itself, index, resolver);
     let early = buffer_readers(declared, resolver.sources);
     let use_backend = use_backend(declared, index, resolver);
+    let use_server = super::use_server::build(declared, resolver);
     if running {
         warn_buffer_readers(&declared.proxy, early, resolver);
         let rules = &declared.proxy.rules;
@@ -141,6 +143,7 @@ pub(super) fn build(
         monitor_uri: (*proxy.monitor_uri).clone().filter(|_| http).map(String::into_bytes),
         monitor_fail: std::mem::take(&mut proxy.monitor_fail),
         use_backend,
+        use_server,
         default_backend,
         errors,
         balance,
@@ -302,6 +305,9 @@ fn buffer_readers(declared: &Declared<'_>, sources: &SourceMap) -> Vec<(Arc<str>
         if rule.condition.as_ref().is_some_and(reads_buffer) {
             found.push((Arc::from(sources.name(rule.span.file)), rule.span.line));
         }
+    }
+    for rule in proxy.use_server.iter().filter(|rule| reads_buffer(&rule.condition)) {
+        found.push((Arc::from(sources.name(rule.span.file)), rule.span.line));
     }
     let rules = &proxy.rules;
     let tcp = [&rules.tcp_connection, &rules.tcp_session, &rules.tcp_request, &rules.tcp_response];

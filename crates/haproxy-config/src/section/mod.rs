@@ -27,6 +27,7 @@ pub(crate) mod stats_socket;
 pub(crate) mod threads;
 pub(crate) mod timeouts;
 pub(crate) mod tune;
+pub(crate) mod use_server;
 pub(crate) mod userlist;
 
 use crate::cx::{Cx, Line, Outcome, Refusal};

@@ -4,8 +4,8 @@
 use super::rules_on::On;
 use super::{Persistence, Step, Stop, Stream};
 use crate::service::PageRequest;
-use crate::state::Stat;
-use haproxy_config::runtime::{BackendTarget, Proxy, ProxyIndex, StatsPage};
+use crate::state::{BackendState, Stat, Wanted};
+use haproxy_config::runtime::{BackendTarget, Proxy, ProxyIndex, ServerTarget, StatsPage};
 use log_format::termination::{Cause, ServerSide};
 use rules::{Cursor, Verdict};
 use sample::{Captured, RequestLine, Truth};
@@ -58,6 +58,7 @@ impl Stream<'_> {
         }
         self.log.timers.request = Some(self.elapsed());
         self.persistence = self.persistence_of(&backend.config);
+        self.use_server(&backend);
         self.request_cookie(&backend);
         self.add_fields(proxy, &backend.config);
         self.effects.early_hints.clear();
@@ -65,11 +66,38 @@ impl Stream<'_> {
     }
 
     /// The first of the backend's `force-persist` and `ignore-persist` rules that holds.
-    fn persistence_of(&self, backend: &Proxy) -> Persistence {
+    pub(super) fn persistence_of(&self, backend: &Proxy) -> Persistence {
         match backend.persist_rules.iter().find(|(_, condition)| self.holds(condition)) {
             None => Persistence::Usual,
             Some((true, _)) => Persistence::Forced,
             Some((false, _)) => Persistence::Ignored,
+        }
+    }
+
+    /// The server that the first `use-server` rule names which holds and whose server may be used.
+    pub(super) fn use_server(&mut self, backend: &BackendState) {
+        let forced = self.persistence == Persistence::Forced;
+        let even_down = forced || backend.config.options.persist;
+        for rule in &backend.config.use_server {
+            if !self.holds(&rule.condition) {
+                continue;
+            }
+            let found = match &rule.target {
+                ServerTarget::Static(index) => backend.server(*index),
+                ServerTarget::Dynamic(format) => {
+                    let name = self.rendered(format);
+                    let server = std::str::from_utf8(&name).ok().and_then(|name| backend.server_named(name));
+                    self.front.thread.give_text(name);
+                    server
+                }
+            };
+            // A name that no server has ends the search.
+            let Some(server) = found else { return };
+            if even_down || server.accepts_persistent() {
+                self.wanted = Some(Wanted { server: server.at.server, forced });
+                self.ruled = true;
+                return;
+            }
         }
     }
 
@@ -199,6 +227,16 @@ impl Stream<'_> {
     }
 
     fn named_backend(&self, format: &log_format::LogFormat) -> Option<ProxyIndex> {
+        let name = self.rendered(format);
+        let world = &self.front.thread.world;
+        let found =
+            std::str::from_utf8(&name).ok().and_then(|name| world.backend_named(name)).map(|b| b.index());
+        self.front.thread.give_text(name);
+        found
+    }
+
+    /// What a format says about the request.
+    fn rendered(&self, format: &log_format::LogFormat) -> Vec<u8> {
         let mut name = self.front.thread.take_text();
         let cx = sample::Cx {
             session: self.session,
@@ -212,11 +250,7 @@ impl Stream<'_> {
             env: &self.front.thread.env,
         };
         format.render(&self.log, &cx, &mut name);
-        let world = &self.front.thread.world;
-        let found =
-            std::str::from_utf8(&name).ok().and_then(|name| world.backend_named(name)).map(|b| b.index());
-        self.front.thread.give_text(name);
-        found
+        name
     }
 
     fn no_backend<T>(&mut self) -> Step<T> {

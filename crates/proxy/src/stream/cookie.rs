@@ -117,6 +117,9 @@ impl Stream<'_> {
         key: &[u8],
         dates: CookieState,
     ) -> (CookieRequest, Option<Wanted>) {
+        if self.ruled {
+            return (CookieRequest::Unused, None);
+        }
         if key.is_empty() {
             return (CookieRequest::Invalid, None);
         }
@@ -191,7 +194,9 @@ impl Stream<'_> {
             }
             break;
         }
-        let kept = (cookie.preserve && set_by_server) || self.persistence == Persistence::Ignored;
+        // A redispatch leaves the server that a rule named.
+        let by_rule = self.ruled && self.wanted.is_some();
+        let kept = (cookie.preserve && set_by_server) || by_rule || self.persistence == Persistence::Ignored;
         let method_fits = !cookie.postonly || self.request.method() == b"POST";
         if cookie.insert && !kept && method_fits && (!valid || self.dates_are_stale(cookie)) {
             self.insert_cookie(cookie, key.as_deref().map(Vec::as_slice), valid);

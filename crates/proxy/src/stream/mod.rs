@@ -117,8 +117,10 @@ pub(crate) struct Stream<'s> {
     backend: Option<Rc<OwnBackend>>,
     /// Counts the stream on the backend.
     entered: Option<Entered>,
-    /// The server that a cookie names.
+    /// The server that a rule or a cookie names.
     wanted: Option<Wanted>,
+    /// Whether `use-server` names it, and no cookie.
+    ruled: bool,
     /// The slot that is held on a server.
     slot: Option<ServerSlot>,
     /// What was tried so far.
@@ -227,6 +229,7 @@ impl<'s> Stream<'s> {
             backend: None,
             entered: None,
             wanted: None,
+            ruled: false,
             slot: None,
             tries: retry::Tries::default(),
             server: None,

@@ -38,6 +38,10 @@ impl Stream<'_> {
         if self.backend.as_ref().is_some_and(|b| b.index() != self.front.index) {
             self.inspect(true).await?;
         }
+        if let Some(backend) = self.backend.clone() {
+            self.persistence = self.persistence_of(&backend.config);
+            self.use_server(&backend);
+        }
         let mut connection = self.reach_server().await?;
         self.log.timers.data = self.log.timers.connect;
         if self.front.proxy.options.logasap {
