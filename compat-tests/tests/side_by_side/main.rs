@@ -13,6 +13,7 @@ mod namespaces;
 mod origin;
 mod probes;
 mod processes;
+mod queues;
 mod responses;
 mod sockets;
 mod sources;
