@@ -26,6 +26,7 @@ mod snmp;
 mod sockets;
 mod status;
 mod sysctl;
+mod task;
 mod vmacs;
 
 use keepalived_config::resolved::Config;

@@ -8,13 +8,13 @@ mod bus;
 mod objects;
 
 use keepalived_config::resolved::Dbus;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use vrrp::event::StateName;
 
 pub(crate) use objects::{Objects, Wish};
 
-/// Changes that may wait for the bus. What comes after is lost, and said to be.
-const CHANGES_MAX: usize = 4096;
+use crate::task::Task;
+
 /// Wishes that may wait for the event loop; clients wait then.
 const WISHES_MAX: usize = 16;
 
@@ -40,18 +40,15 @@ pub(crate) struct Request {
 #[derive(Debug)]
 pub(crate) struct Service {
     settings: Dbus,
-    changes: mpsc::Sender<Change>,
-    requests: mpsc::Receiver<Request>,
-    overflowed: bool,
+    task: Task<Change, Request>,
 }
 
 impl Service {
     /// Connects in the background.
     pub(crate) fn start(settings: &Dbus, objects: Objects) -> Self {
-        let (changes, told) = mpsc::channel(CHANGES_MAX);
-        let (wish, requests) = mpsc::channel(WISHES_MAX);
+        let (task, told, wish) = Task::new(WISHES_MAX);
         tokio::spawn(bus::run(settings.service_name.clone(), objects, told, wish));
-        Self { settings: settings.clone(), changes, requests, overflowed: false }
+        Self { settings: settings.clone(), task }
     }
 
     /// Whether it runs with these settings.
@@ -61,34 +58,21 @@ impl Service {
 
     /// The next thing that a client asks for.
     pub(crate) async fn next(&mut self) -> Request {
-        match self.requests.recv().await {
-            Some(request) => request,
-            // The task is gone; nobody asks any more.
-            None => std::future::pending().await,
-        }
+        self.task.next().await
     }
 
     /// An instance entered a state. False when this is the first change that the bus is too slow for.
     pub(crate) fn state(&mut self, position: usize, state: StateName) -> bool {
-        self.tell(Change::State(position, state))
+        self.task.tell(Change::State(position, state))
     }
 
     /// A reload is in force.
     pub(crate) fn reloaded(&mut self, objects: Objects) -> bool {
-        self.tell(Change::Reloaded(objects))
+        self.task.tell(Change::Reloaded(objects))
     }
 
     /// Says `VrrpStopped` and leaves the bus; the answer comes when that is done.
-    pub(crate) fn stop(mut self) -> oneshot::Receiver<()> {
-        let (said, done) = oneshot::channel();
-        self.tell(Change::Stopped(said));
-        done
-    }
-
-    fn tell(&mut self, change: Change) -> bool {
-        let full = self.changes.try_send(change).is_err();
-        let first = full && !self.overflowed;
-        self.overflowed = full;
-        !first
+    pub(crate) fn stop(self) -> oneshot::Receiver<()> {
+        self.task.stop(Change::Stopped)
     }
 }

@@ -15,13 +15,13 @@ pub(crate) mod traps;
 
 use agentx::{Oid, Settings, VarBind, View};
 use keepalived_config::resolved::Snmp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 pub(crate) use mib::Mib;
 pub(crate) use sets::Write;
 
-/// Traps that may wait for the task. What comes after is lost, and said to be.
-const CHANGES_MAX: usize = 4096;
+use crate::task::Task;
+
 /// Wishes that may wait for the event loop; the master waits then.
 const WISHES_MAX: usize = 4;
 /// How long a session may take to end before the next one begins.
@@ -53,17 +53,14 @@ pub(crate) enum Wish {
 #[derive(Debug)]
 pub(crate) struct Service {
     settings: Snmp,
-    changes: mpsc::Sender<Change>,
-    wishes: mpsc::Receiver<Wish>,
-    overflowed: bool,
+    task: Task<Change, Wish>,
     began: std::time::Instant,
 }
 
 impl Service {
     /// Connects in the background, when the session `before` has ended: a master lets one at a time answer for a subtree.
     pub(crate) fn start(settings: &Snmp, before: Option<oneshot::Receiver<()>>) -> Self {
-        let (changes, told) = mpsc::channel(CHANGES_MAX);
-        let (wish, wishes) = mpsc::channel(WISHES_MAX);
+        let (task, told, wish) = Task::new(WISHES_MAX);
         let socket = settings.socket.clone().unwrap_or_else(|| DEFAULT_SOCKET.to_owned());
         let registrations = registrations(settings);
         tokio::spawn(async move {
@@ -72,13 +69,7 @@ impl Service {
             }
             agent::run(socket, registrations, told, wish).await;
         });
-        Self {
-            settings: settings.clone(),
-            changes,
-            wishes,
-            overflowed: false,
-            began: std::time::Instant::now(),
-        }
+        Self { settings: settings.clone(), task, began: std::time::Instant::now() }
     }
 
     /// Whether it runs with these settings. Traps are the event loop's affair.
@@ -93,35 +84,22 @@ impl Service {
 
     /// The next thing that the task wants.
     pub(crate) async fn next(&mut self) -> Wish {
-        match self.wishes.recv().await {
-            Some(wish) => wish,
-            // The task is gone; nobody asks any more.
-            None => std::future::pending().await,
-        }
+        self.task.next().await
     }
 
     /// False when this is the first trap that is lost because the master is too slow.
     pub(crate) fn trap(&mut self, var_binds: Vec<VarBind>) -> bool {
-        self.tell(Change::Trap(var_binds))
+        self.task.tell(Change::Trap(var_binds))
     }
 
     /// A state or the configuration changed.
     pub(crate) fn stale(&mut self) {
-        self.tell(Change::Stale);
+        self.task.tell(Change::Stale);
     }
 
     /// Ends the session; the answer comes when what waited was sent.
-    pub(crate) fn stop(mut self) -> oneshot::Receiver<()> {
-        let (said, done) = oneshot::channel();
-        self.tell(Change::Stopped(said));
-        done
-    }
-
-    fn tell(&mut self, change: Change) -> bool {
-        let full = self.changes.try_send(change).is_err();
-        let first = full && !self.overflowed;
-        self.overflowed = full;
-        !first
+    pub(crate) fn stop(self) -> oneshot::Receiver<()> {
+        self.task.stop(Change::Stopped)
     }
 }
 
