@@ -43,11 +43,62 @@ pub(crate) fn long() -> String {
     if let Some(name) = distribution() {
         let _ = writeln!(text, "Distro: {name}");
     }
-    text.push_str(
-        "\nConfig options:  VRRP VRRP_AUTH JSON FILE_LOGGING LOG_FILE_APPEND INIT=systemd SYSTEMD_NOTIFY\n",
-    );
+    let _ = writeln!(text, "\nConfig options:  {}", CONFIG_OPTIONS.join(" "));
+    let _ = writeln!(text, "\nSystem options:  {}", SYSTEM_OPTIONS.join(" "));
     text
 }
+
+/// The reference's names of what it was built with, in its order: those that are true of this program.
+const CONFIG_OPTIONS: [&str; 18] = [
+    "NFTABLES",
+    "VRRP",
+    "VRRP_AUTH",
+    "VRRP_VMAC",
+    "JSON",
+    "BFD",
+    "OLD_CHKSUM_COMPAT",
+    "SNMP_V3_FOR_V2",
+    "SNMP_VRRP",
+    "SNMP_RFCV2",
+    "SNMP_RFCV3",
+    "DBUS",
+    "IPROUTE_ETC_DIR=/etc/iproute2",
+    "IPROUTE_USR_DIR=/usr/share/iproute2",
+    "FILE_LOGGING",
+    "LOG_FILE_APPEND",
+    "INIT=systemd",
+    "SYSTEMD_NOTIFY",
+];
+
+/// Its names of what it uses of the kernel and the C library, likewise.
+const SYSTEM_OPTIONS: [&str; 26] = [
+    "RTA_ENCAP",
+    "RTA_EXPIRES",
+    "RTA_PREF",
+    "FRA_SUPPRESS_PREFIXLEN",
+    "FRA_SUPPRESS_IFGROUP",
+    "FRA_TUN_ID",
+    "RTAX_CC_ALGO",
+    "RTAX_QUICKACK",
+    "FRA_L3MDEV",
+    "FRA_UID_RANGE",
+    "RTAX_FASTOPEN_NO_COOKIE",
+    "RTA_VIA",
+    "FRA_PROTOCOL",
+    "FRA_IP_PROTO",
+    "FRA_SPORT_RANGE",
+    "FRA_DPORT_RANGE",
+    "RTA_TTL_PROPAGATE",
+    "IFA_FLAGS",
+    "F_OFD_SETLK",
+    "IFA_PROTO",
+    "LWTUNNEL_ENCAP_MPLS",
+    "LWTUNNEL_ENCAP_ILA",
+    "VRRP_IPVLAN",
+    "GLOB_BRACE",
+    "INET6_ADDR_GEN_MODE",
+    "VRF",
+];
 
 fn kernel() -> String {
     match nix::sys::utsname::uname() {
