@@ -133,7 +133,11 @@ fn reader(
     let mut first = Some(first);
     Box::new(move || {
         let outcome = first.take().unwrap_or_else(|| {
-            let read = ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config };
+            let read = ReadOptions {
+                config_id: options.config_id.clone(),
+                all_config: options.all_config,
+                test: false,
+            };
             let outcome = keepalived_config::load(&options.config_file, &read, &machine);
             sys::memory::give_back();
             outcome
@@ -162,7 +166,11 @@ pub(crate) fn bfd_reader(
     let mut first = Some(first);
     Box::new(move || {
         let outcome = first.take().unwrap_or_else(|| {
-            let read = ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config };
+            let read = ReadOptions {
+                config_id: options.config_id.clone(),
+                all_config: options.all_config,
+                test: false,
+            };
             keepalived_config::load(&options.config_file, &read, &machine)
         });
         let config = outcome.config.clone().ok_or_else(|| refusal(&outcome))?;

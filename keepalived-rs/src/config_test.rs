@@ -36,7 +36,8 @@ pub(crate) fn run(options: &Options, log: Option<&Path>) -> u8 {
         let _ = writeln!(out, "{why}");
         return status::FATAL;
     }
-    let read = ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config };
+    let read =
+        ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config, test: true };
     let machine = Machine::here();
     let mut outcome = keepalived_config::load(&options.config_file, &read, &machine);
     if let (None, Some(name)) = (&options.namespace, &outcome.identity.net_namespace) {

@@ -115,7 +115,8 @@ fn read(options: &Options, machine: &Machine) -> Outcome {
 }
 
 fn load_config(options: &Options, machine: &Machine) -> Outcome {
-    let read = ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config };
+    let read =
+        ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config, test: false };
     let mut outcome = load(&options.config_file, &read, machine);
     // Reading takes several times what the result does, and the children inherit it.
     sys::memory::give_back();

@@ -125,6 +125,7 @@ pub fn load(path: &Path, options: &ReadOptions, system: &dyn System) -> Outcome 
         both_families: false,
         iproute: resolved::IprouteDirectories::default(),
         rule_priority: 0x4000,
+        lenient: !options.test,
     };
     registry::apply(&block::top::TABLES, &tree.nodes, &mut declared, &mut cx);
     let (stopped, missing_interface) = (cx.stopped, cx.missing_interface);

@@ -73,6 +73,8 @@ pub struct ReadOptions {
     pub config_id: Option<String>,
     /// `-e`: a missing file is an error.
     pub all_config: bool,
+    /// `-t`: numbers are taken only when they are written well.
+    pub test: bool,
 }
 
 /// Files included by files included by ... this deep at most.

@@ -1,16 +1,40 @@
-//! Numbers as keepalived.conf writes them: decimal digits only, decimals with up to six places, and the reference's words
-//! about those that are not.
+//! Numbers as keepalived.conf writes them: decimal digits, decimals with three or six places, and the reference's words about
+//! those that are not.
+//!
+//! Most keywords are read leniently by a daemon: it takes the digits that a whole number begins with and says that the word is
+//! no number. `--config-test` and the other keywords take nothing of it.
 
 use std::time::Duration;
-
-/// A number that could not be taken: the reference's text.
-pub(crate) type Bad = String;
 
 /// What there is to say about a number, and its value if it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reading<T> {
     pub(crate) value: Option<T>,
+    /// What is taken by who reads leniently.
+    pub(crate) lenient: Option<T>,
+    /// The reference's words, in order.
     pub(crate) said: Vec<String>,
+    /// They are not called a warning by who reads leniently.
+    pub(crate) bare: bool,
+}
+
+impl<T: Clone> Reading<T> {
+    fn new(value: Option<T>, said: Vec<String>) -> Self {
+        Self { lenient: value.clone(), value, said, bare: false }
+    }
+
+    fn good(value: T) -> Self {
+        Self::new(Some(value), Vec::new())
+    }
+
+    fn bad(text: String) -> Self {
+        Self::new(None, vec![text])
+    }
+
+    /// No number, of which a lenient reader takes this.
+    fn no_number(text: String, taken: Option<T>) -> Self {
+        Self { lenient: taken, ..Self::bad(text) }
+    }
 }
 
 /// What a word after the digits means.
@@ -23,50 +47,68 @@ pub(crate) enum Rest {
 }
 
 /// An unsigned number in a range. An empty word is 0.
-pub(crate) fn unsigned(text: &str, min: u32, max: u32) -> Result<u32, Bad> {
-    if text.starts_with('-') {
-        return Err(format!("negative number '{text}'"));
-    }
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    let value = match digits.parse::<u32>() {
-        _ if text.is_empty() => 0,
-        _ if !is_digits(digits) => return Err(invalid(text)),
-        Ok(value) => value,
-        Err(_) => return Err(format!("number '{text}' outside unsigned integer range")),
+pub(crate) fn unsigned(text: &str, min: u32, max: u32) -> Reading<u32> {
+    let in_range = |value: &u32| (min..=max).contains(value);
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    if value < min || value > max {
-        return Err(format!("number '{text}' outside range [{min}, {max}]"));
+    let number = first_digits(digits).and_then(|number| u32::try_from(number).ok());
+    // What a minus stands before is taken for a large number, unless it is 0.
+    let taken = number.filter(in_range).filter(|value| !negative || *value == 0);
+    if negative {
+        return Reading::no_number(format!("negative number '{text}'"), taken);
     }
-    Ok(value)
+    if !text.is_empty() && !is_digits(digits) {
+        return Reading::no_number(invalid(text), taken);
+    }
+    match number {
+        None => Reading::bad(format!("number '{text}' outside unsigned integer range")),
+        Some(value) if in_range(&value) => Reading::good(value),
+        Some(_) => Reading::bad(format!("number '{text}' outside range [{min}, {max}]")),
+    }
 }
 
 /// A number of 64 bits. An empty word is 0.
-pub(crate) fn unsigned_long(text: &str) -> Result<u64, Bad> {
+pub(crate) fn unsigned_long(text: &str) -> Reading<u64> {
     if text.starts_with('-') {
-        return Err(format!("negative number '{text}'"));
+        return Reading::bad(format!("negative number '{text}'"));
     }
     let digits = text.strip_prefix('+').unwrap_or(text);
-    match digits.parse::<u64>() {
-        _ if text.is_empty() => Ok(0),
-        _ if !is_digits(digits) => Err(invalid(text)),
-        Ok(value) => Ok(value),
-        Err(_) => Err(format!("number '{text}' outside unsigned 64 bit range")),
+    let number = first_digits(digits);
+    if !text.is_empty() && !is_digits(digits) {
+        return Reading::no_number(invalid(text), number);
+    }
+    match number {
+        Some(value) => Reading::good(value),
+        None => Reading::bad(format!("number '{text}' outside unsigned 64 bit range")),
     }
 }
 
 /// A signed number in a range. An empty word is 0.
-pub(crate) fn signed(text: &str, min: i32, max: i32) -> Result<i32, Bad> {
+pub(crate) fn signed(text: &str, min: i32, max: i32) -> Reading<i32> {
+    let in_range = |value: &i32| (min..=max).contains(value);
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let value = match text.parse::<i32>() {
-        _ if text.is_empty() => 0,
-        _ if !is_digits(digits) => return Err(invalid(text)),
-        Ok(value) => value,
-        Err(_) => return Err(format!("number '{text}' outside integer range")),
-    };
-    if value < min || value > max {
-        return Err(format!("number '{text}' outside range [{min}, {max}]"));
+    let number = first_digits(digits).and_then(|number| i64::try_from(number).ok());
+    let number = number.map(|number| if text.starts_with('-') { -number } else { number });
+    let number = number.and_then(|number| i32::try_from(number).ok());
+    if !text.is_empty() && !is_digits(digits) {
+        return Reading::no_number(invalid(text), number.filter(in_range));
     }
-    Ok(value)
+    match number {
+        None => Reading::bad(format!("number '{text}' outside integer range")),
+        Some(value) if in_range(&value) => Reading::good(value),
+        Some(_) => {
+            Reading { bare: true, ..Reading::bad(format!("number '{text}' outside range [{min}, {max}]")) }
+        }
+    }
+}
+
+/// The number that a word's first digits make, 0 without any; none when they are too many.
+fn first_digits(text: &str) -> Option<u64> {
+    text.bytes()
+        .take_while(u8::is_ascii_digit)
+        .try_fold(0u64, |value, digit| value.checked_mul(10)?.checked_add(u64::from(digit - b'0')))
 }
 
 /// The digits at the beginning of a word as C's `int` takes them, for messages about words that are no number.
@@ -75,10 +117,7 @@ pub(crate) fn leading(text: &str) -> i32 {
         Some(digits) => (true, digits),
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
-    let digits = digits
-        .bytes()
-        .take_while(u8::is_ascii_digit)
-        .fold(Some(0i64), |value, digit| value?.checked_mul(10)?.checked_add(i64::from(digit - b'0')));
+    let digits = first_digits(digits).and_then(|number| i64::try_from(number).ok());
     let value = match (digits, negative) {
         (Some(value), false) => value,
         (Some(value), true) => -value,
@@ -93,20 +132,23 @@ pub(crate) fn leading(text: &str) -> i32 {
 
 /// Seconds with up to six decimals, in a range given in microseconds. More places are rounded, with a remark.
 pub(crate) fn seconds(text: &str, min: u64, max: u64, rest: Rest) -> Reading<Duration> {
-    let Reading { value, said } = decimal(text, 6, min, max, rest);
-    Reading { value: value.map(Duration::from_micros), said }
+    let Reading { value, said, .. } = decimal(text, 6, min, max, rest);
+    Reading::new(value.map(Duration::from_micros), said)
 }
 
 /// Seconds, or anything else, with up to three decimals, in a range given in thousandths. More places are rounded, with a
 /// remark.
 pub(crate) fn thousandths(text: &str, min: u64, max: u64, rest: Rest) -> Reading<Duration> {
-    let Reading { value, said } = decimal(text, 3, min, max, rest);
-    Reading { value: value.map(Duration::from_millis), said }
+    let Reading { value, said, .. } = decimal(text, 3, min, max, rest);
+    Reading::new(value.map(Duration::from_millis), said)
 }
 
 /// A number in units of its last place. An empty word, a sign and a point alone are 0.
+///
+/// KEEPALIVED: of what is no number its daemon takes the digits as units of the last place, so that 3x is 3 microseconds. Here a
+/// lenient reader takes what the other one does.
 fn decimal(text: &str, places: usize, min: u64, max: u64, rest: Rest) -> Reading<u64> {
-    let bad = |said: Vec<String>| Reading { value: None, said };
+    let bad = |said: Vec<String>| Reading::new(None, said);
     if text.starts_with('-') {
         return bad(vec![format!("negative number '{text}'")]);
     }
@@ -129,7 +171,7 @@ fn decimal(text: &str, places: usize, min: u64, max: u64, rest: Rest) -> Reading
     } else if !garbage.is_empty() {
         said.push(invalid(text));
         return match rest {
-            Rest::Said if value >= min => Reading { value: Some(value.min(max)), said },
+            Rest::Said if value >= min => Reading::new(Some(value.min(max)), said),
             Rest::Refused | Rest::Said => bad(said),
         };
     }
@@ -138,7 +180,7 @@ fn decimal(text: &str, places: usize, min: u64, max: u64, rest: Rest) -> Reading
         said.push(format!("number '{text}' outside range [{min}, {max}]"));
         return bad(said);
     }
-    Reading { value: Some(value), said }
+    Reading::new(Some(value), said)
 }
 
 /// `None` beyond 64 bits. The first place too many rounds.
@@ -160,7 +202,7 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-fn invalid(text: &str) -> Bad {
+fn invalid(text: &str) -> String {
     format!("invalid number '{text}'")
 }
 
@@ -177,40 +219,55 @@ fn with_places(value: u64, places: usize) -> String {
 mod tests {
     use super::*;
 
+    /// The value, what a lenient reader takes, and the words.
+    fn told<T: Copy>(reading: &Reading<T>) -> (Option<T>, Option<T>, Vec<&str>) {
+        (reading.value, reading.lenient, reading.said.iter().map(String::as_str).collect())
+    }
+
     #[test]
     fn unsigned_numbers() {
-        for (text, want) in [
-            ("7", Ok(7)),
-            ("010", Ok(10)),
-            ("+5", Ok(5)),
-            ("abc", Err("invalid number 'abc'")),
-            ("0x10", Err("invalid number '0x10'")),
-            ("1.5", Err("invalid number '1.5'")),
-            ("", Err("number '' outside range [1, 255]")),
-            ("-x", Err("negative number '-x'")),
-            ("-1", Err("negative number '-1'")),
-            ("0", Err("number '0' outside range [1, 255]")),
-            ("256", Err("number '256' outside range [1, 255]")),
+        for (text, value, lenient, words) in [
+            ("7", Some(7), Some(7), None),
+            ("010", Some(10), Some(10), None),
+            ("+5", Some(5), Some(5), None),
+            ("abc", None, None, Some("invalid number 'abc'")),
+            ("0x10", None, None, Some("invalid number '0x10'")),
+            ("1.5", None, Some(1), Some("invalid number '1.5'")),
+            ("255x", None, Some(255), Some("invalid number '255x'")),
+            ("256x", None, None, Some("invalid number '256x'")),
+            ("", None, None, Some("number '' outside range [1, 255]")),
+            ("-x", None, None, Some("negative number '-x'")),
+            ("-1", None, None, Some("negative number '-1'")),
+            ("0", None, None, Some("number '0' outside range [1, 255]")),
+            ("256", None, None, Some("number '256' outside range [1, 255]")),
             (
                 "99999999999999999999999",
-                Err("number '99999999999999999999999' outside unsigned integer range"),
+                None,
+                None,
+                Some("number '99999999999999999999999' outside unsigned integer range"),
             ),
         ] {
-            assert_eq!(unsigned(text, 1, 255), want.map_err(str::to_owned), "{text}");
+            let want = (value, lenient, words.into_iter().collect());
+            assert_eq!(told(&unsigned(text, 1, 255)), want, "{text}");
         }
+        assert_eq!(told(&unsigned("-0", 0, 9)), (None, Some(0), vec!["negative number '-0'"]));
+        assert_eq!(told(&unsigned("abc", 0, 9)), (None, Some(0), vec!["invalid number 'abc'"]));
+        assert_eq!(told(&unsigned("", 0, 9)), (Some(0), Some(0), vec![]));
     }
 
     #[test]
     fn signed_numbers() {
-        assert_eq!(signed("-60", -253, 253), Ok(-60));
-        assert_eq!(signed("+5", -253, 253), Ok(5));
-        assert_eq!(signed("", -253, 253), Ok(0));
-        assert_eq!(signed("254", -253, 253), Err("number '254' outside range [-253, 253]".to_owned()));
-        assert_eq!(signed("-5x", -253, 253), Err("invalid number '-5x'".to_owned()));
+        assert_eq!(told(&signed("-60", -253, 253)), (Some(-60), Some(-60), vec![]));
+        assert_eq!(told(&signed("+5", -253, 253)), (Some(5), Some(5), vec![]));
+        assert_eq!(told(&signed("", -253, 253)), (Some(0), Some(0), vec![]));
+        let outside = signed("254", -253, 253);
+        assert_eq!(told(&outside), (None, None, vec!["number '254' outside range [-253, 253]"]));
+        assert!(outside.bare);
+        assert_eq!(told(&signed("-5x", -253, 253)), (None, Some(-5), vec!["invalid number '-5x'"]));
     }
 
-    fn said<T: PartialEq + std::fmt::Debug>(value: Option<T>, said: &[&str]) -> Reading<T> {
-        Reading { value, said: said.iter().map(|text| (*text).to_owned()).collect() }
+    fn said<T: Clone>(value: Option<T>, said: &[&str]) -> Reading<T> {
+        Reading::new(value, said.iter().map(|text| (*text).to_owned()).collect())
     }
 
     #[test]

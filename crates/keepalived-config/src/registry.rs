@@ -31,6 +31,8 @@ pub(crate) enum Set<T: 'static> {
     Bool { field: fn(&mut T) -> &mut Option<bool>, bad: &'static str },
     /// An unsigned number.
     Unsigned { field: fn(&mut T) -> &mut Option<u32>, min: u32, max: u32, bad: &'static str },
+    /// The same where a daemon, too, takes a number only when it is written well.
+    StrictUnsigned { field: fn(&mut T) -> &mut Option<u32>, min: u32, max: u32, bad: &'static str },
     /// An unsigned number of which 0 is taken for 1, with a remark.
     AtLeastOne { field: fn(&mut T) -> &mut Option<u32>, bad: &'static str, zero: &'static str },
     /// Anything else without a block.
@@ -83,6 +85,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) iproute: crate::resolved::IprouteDirectories,
     /// The preference of the next rule that has none.
     pub(crate) rule_priority: u32,
+    /// A daemon reads: of most numbers it takes the digits that they begin with.
+    pub(crate) lenient: bool,
 }
 
 impl Cx<'_> {
@@ -117,17 +121,27 @@ impl Cx<'_> {
 
     /// A number, or the reference's words about it as a message.
     pub(crate) fn unsigned(&mut self, span: Span, text: &str, min: u32, max: u32) -> Option<u32> {
-        self.number(span, number::unsigned(text, min, max))
+        self.number(span, number::unsigned(text, min, max), self.lenient)
+    }
+
+    /// The same for a keyword that a daemon, too, reads strictly.
+    pub(crate) fn strict_unsigned(&mut self, span: Span, text: &str, min: u32, max: u32) -> Option<u32> {
+        self.number(span, number::unsigned(text, min, max), false)
     }
 
     /// A number of 64 bits, or a message.
     pub(crate) fn unsigned_long(&mut self, span: Span, text: &str) -> Option<u64> {
-        self.number(span, number::unsigned_long(text))
+        self.number(span, number::unsigned_long(text), self.lenient)
     }
 
     /// A signed number, or a message.
     pub(crate) fn signed(&mut self, span: Span, text: &str, min: i32, max: i32) -> Option<i32> {
-        self.number(span, number::signed(text, min, max))
+        self.number(span, number::signed(text, min, max), self.lenient)
+    }
+
+    /// The same for a keyword that a daemon, too, reads strictly.
+    pub(crate) fn strict_signed(&mut self, span: Span, text: &str, min: i32, max: i32) -> Option<i32> {
+        self.number(span, number::signed(text, min, max), false)
     }
 
     /// Seconds with three decimals within a range in milliseconds, or a message.
@@ -139,7 +153,18 @@ impl Cx<'_> {
         max: u64,
         rest: Rest,
     ) -> Option<std::time::Duration> {
-        self.reading(span, number::thousandths(text, min, max, rest))
+        self.number(span, number::thousandths(text, min, max, rest), self.lenient)
+    }
+
+    /// A number with three decimals of a keyword that a daemon, too, reads strictly.
+    pub(crate) fn strict_thousandths(
+        &mut self,
+        span: Span,
+        text: &str,
+        min: u64,
+        max: u64,
+    ) -> Option<std::time::Duration> {
+        self.number(span, number::thousandths(text, min, max, Rest::Refused), false)
     }
 
     /// Seconds with decimals within a range in microseconds, or a message.
@@ -151,24 +176,16 @@ impl Cx<'_> {
         max: u64,
         rest: Rest,
     ) -> Option<std::time::Duration> {
-        self.reading(span, number::seconds(text, min, max, rest))
+        self.number(span, number::seconds(text, min, max, rest), self.lenient)
     }
 
-    fn reading<N>(&mut self, span: Span, reading: Reading<N>) -> Option<N> {
+    /// What is taken of a number, with messages about what is wrong with it.
+    fn number<N>(&mut self, span: Span, reading: Reading<N>, lenient: bool) -> Option<N> {
+        let prefix = if lenient && !reading.bare { "WARNING - " } else { "" };
         for text in reading.said {
-            self.warn(span, "number", text);
+            self.warn(span, "number", format!("{prefix}{text}"));
         }
-        reading.value
-    }
-
-    fn number<N>(&mut self, span: Span, parsed: Result<N, number::Bad>) -> Option<N> {
-        match parsed {
-            Ok(value) => Some(value),
-            Err(text) => {
-                self.warn(span, "number", text);
-                None
-            }
-        }
+        if lenient { reading.lenient } else { reading.value }
     }
 
     /// A `track_group` defined above, or a message.
@@ -306,6 +323,10 @@ fn apply_row<T: Named>(row: &Keyword<T>, statement: &Statement, target: &mut T, 
             None => cx.warn(span, "boolean", bad_text(bad, target)),
         },
         Set::Unsigned { field, min, max, bad } => match cx.unsigned(span, &value, *min, *max) {
+            Some(number) => *field(target) = Some(number),
+            None => cx.warn(span, "number", bad_text(bad, target)),
+        },
+        Set::StrictUnsigned { field, min, max, bad } => match cx.strict_unsigned(span, &value, *min, *max) {
             Some(number) => *field(target) = Some(number),
             None => cx.warn(span, "number", bad_text(bad, target)),
         },

@@ -7,7 +7,6 @@ use config_text::Severity;
 
 use crate::declared::Declared;
 use crate::message::Scope;
-use crate::number::Rest;
 use crate::registry::{Cx, Keyword, Named, Set, apply, list_of};
 use crate::tree::{Block, Statement};
 
@@ -169,7 +168,7 @@ fn source_ip(bfd: &mut BfdDecl, line: &Statement, cx: &mut Cx<'_>) {
 fn interval(bfd: &BfdDecl, line: &Statement, min: u64, cx: &mut Cx<'_>) -> Option<Duration> {
     let text = line.text(1).unwrap_or_default();
     // Milliseconds with three places are microseconds.
-    match cx.milliseconds(line.span, &text, min * 1000, INTERVAL_MAX * 1000, Rest::Refused) {
+    match cx.strict_thousandths(line.span, &text, min * 1000, INTERVAL_MAX * 1000) {
         Some(value) => Some(value / 1000),
         None => {
             let what = format!(
@@ -196,7 +195,11 @@ fn idle_tx(bfd: &mut BfdDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn number(bfd: &BfdDecl, line: &Statement, what: &str, min: i32, max: i32, cx: &mut Cx<'_>) -> Option<i32> {
     let text = line.text(1).unwrap_or_default();
-    let value = cx.signed(line.span, &text, min, max);
+    let value = if what == "weight" {
+        cx.signed(line.span, &text, min, max)
+    } else {
+        cx.strict_signed(line.span, &text, min, max)
+    };
     if value.is_none() {
         let text = format!("{what} value {text} not valid (must be in range [{min}-{max}]), ignoring");
         bad(cx, line.span, bfd, &text);

@@ -52,7 +52,7 @@ fn nftables(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn nftables_priority(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
-    match cx.signed(line.span, &text, i32::MIN, i32::MAX) {
+    match cx.strict_signed(line.span, &text, i32::MIN, i32::MAX) {
         Some(priority) => global.network.nftables_priority = Some(priority),
         None => cx.warn(line.span, "nftables", format!("invalid nftables chain priority '{text}'")),
     }
@@ -125,7 +125,7 @@ fn receive_policy(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
             global.network.receive_buffer = Some(ReceiveBuffer::Mtu);
         } else if text.eq_ignore_ascii_case("ADVERT") {
             global.network.receive_buffer = Some(ReceiveBuffer::Advert);
-        } else if let Some(bytes) = cx.unsigned(line.span, &text, 0, u32::MAX) {
+        } else if let Some(bytes) = cx.strict_unsigned(line.span, &text, 0, u32::MAX) {
             global.network.receive_buffer = Some(ReceiveBuffer::Bytes(bytes.min(i32::MAX.unsigned_abs())));
         } else {
             cx.warn(line.span, "buffer", format!("Invalid vrrp_rx_bufs_policy {text}"));
@@ -155,7 +155,7 @@ fn socket_buffer(line: &Statement, cx: &mut Cx<'_>) -> Option<u32> {
         cx.warn(line.span, "missing-parameter", format!("{keyword} size missing"));
         return None;
     };
-    let size = cx.unsigned(line.span, &text, 0, u32::MAX);
+    let size = cx.strict_unsigned(line.span, &text, 0, u32::MAX);
     if size.is_none() {
         cx.warn(line.span, "buffer", format!("{keyword} size ({text}) invalid"));
     }

@@ -309,7 +309,7 @@ fn metric(route: &mut VirtualRoute, name: &str, words: &mut Words<'_>, cx: &mut 
     let text = words.value(cx)?;
     let span = words.span();
     let value = match row.unit {
-        Unit::Plain => cx.unsigned(span, &text, 0, row.most),
+        Unit::Plain => cx.strict_unsigned(span, &text, 0, row.most),
         Unit::Fraction(parts, least) => fraction(&text, parts).map(|value| {
             let least_value = least.saturating_mul(parts);
             if value < least_value {
@@ -413,7 +413,7 @@ fn set(route: &mut VirtualRoute, word: &str, value: &str, span: Span, cx: &mut C
             Some(realms) => route.realms = Some(realms),
             None => return says(&format!("Invalid realms {value} for route"), span, cx),
         },
-        "expires" => match cx.unsigned(span, value, 0, i32::MAX.unsigned_abs()) {
+        "expires" => match cx.strict_unsigned(span, value, 0, i32::MAX.unsigned_abs()) {
             Some(seconds) => route.expires = Some(seconds),
             None => invalid("expires time", cx),
         },
@@ -422,7 +422,7 @@ fn set(route: &mut VirtualRoute, word: &str, value: &str, span: Span, cx: &mut C
                 "low" => Some(3),
                 "medium" => Some(0),
                 "high" => Some(1),
-                number => match cx.unsigned(span, number, 0, 255).and_then(|n| u8::try_from(n).ok()) {
+                number => match cx.strict_unsigned(span, number, 0, 255).and_then(|n| u8::try_from(n).ok()) {
                     Some(preference) => Some(preference),
                     None => {
                         invalid("pref value", cx);
@@ -436,7 +436,7 @@ fn set(route: &mut VirtualRoute, word: &str, value: &str, span: Span, cx: &mut C
             "disabled" => route.ttl_propagate = Some(false),
             _ => return says(&format!("ttl-propagate value {value} not recognised"), span, cx),
         },
-        _ => match cx.unsigned(span, value, 0, u32::MAX) {
+        _ => match cx.strict_unsigned(span, value, 0, u32::MAX) {
             Some(metric) => route.metric = Some(metric),
             None => {
                 invalid("metric", cx);
@@ -519,7 +519,7 @@ fn next_hops(
                 }
                 "weight" => {
                     let text = words.value(cx)?;
-                    match cx.unsigned(span, &text, 0, 256).and_then(|n| u16::try_from(n).ok()) {
+                    match cx.strict_unsigned(span, &text, 0, 256).and_then(|n| u16::try_from(n).ok()) {
                         Some(0) => {
                             cx.warn(span, "route", format!("Invalid weight {text} specified for route"));
                             return None;

@@ -111,7 +111,7 @@ fn static_ipaddress(declared: &mut Declared, _: &Statement, block: &Block, cx: &
 
 fn child_wait_time(declared: &mut Declared, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
-    match cx.unsigned(line.span, &text, 0, 65_535) {
+    match cx.strict_unsigned(line.span, &text, 0, 65_535) {
         Some(seconds) => declared.global.child_wait = Some(std::time::Duration::from_secs(seconds.into())),
         None => cx.warn(line.span, "child-wait-time", format!("Invalid child_wait_time {text}")),
     }

@@ -122,7 +122,7 @@ fn init_file(declared: &mut FileDecl, line: &Statement, cx: &mut Cx<'_>) {
         if text == "overwrite" {
             overwrite = true;
         } else if text.trim_start_matches(['-', '+']).starts_with(|c: char| c.is_ascii_digit()) {
-            match cx.signed(line.span, &text, i32::MIN, i32::MAX) {
+            match cx.strict_signed(line.span, &text, i32::MIN, i32::MAX) {
                 Some(number) => {
                     value = number;
                     if !(-254..=254).contains(&number) {

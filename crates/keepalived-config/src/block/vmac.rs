@@ -269,7 +269,7 @@ fn vmac_garp_intvl(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_
 
 fn receive_buffer(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).filter(|_| line.words.len() == 2);
-    match text.and_then(|text| cx.unsigned(line.span, &text, 0, u32::MAX)) {
+    match text.and_then(|text| cx.strict_unsigned(line.span, &text, 0, u32::MAX)) {
         Some(bytes) => instance.network.receive_buffer = Some(bytes.min(i32::MAX.unsigned_abs())),
         None => {
             cx.warn(line.span, "buffer", format!("({}) invalid kernel_rx_buf_size specified", instance.name));

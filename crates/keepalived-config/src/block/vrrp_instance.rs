@@ -82,7 +82,7 @@ fn interface(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn virtual_router_id(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
-    match cx.unsigned(line.span, &text, 1, 255).and_then(|n| u8::try_from(n).ok()) {
+    match cx.strict_unsigned(line.span, &text, 1, 255).and_then(|n| u8::try_from(n).ok()) {
         Some(id) => instance.virtual_router_id = Some(id),
         None => {
             let text = format!("({}): VRID '{text}' not valid - must be between 1 & 255", instance.name);
@@ -93,7 +93,7 @@ fn virtual_router_id(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<
 
 fn priority(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let text = line.text(1).unwrap_or_default();
-    instance.priority = cx.unsigned(line.span, &text, 1, 255).and_then(|n| u8::try_from(n).ok());
+    instance.priority = cx.strict_unsigned(line.span, &text, 1, 255).and_then(|n| u8::try_from(n).ok());
     if instance.priority.is_none() {
         let name = &instance.name;
         let text = format!("({name}) Priority not valid! must be between 1 & 255. Using default 100");
@@ -322,7 +322,9 @@ fn unicast_peer(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &
                     continue;
                 }
             };
-            if let Some(value) = cx.unsigned(line.span, &value, 0, 255).and_then(|n| u8::try_from(n).ok()) {
+            if let Some(value) =
+                cx.strict_unsigned(line.span, &value, 0, 255).and_then(|n| u8::try_from(n).ok())
+            {
                 *ttl = value;
                 instance.check_unicast_src = true;
             }
@@ -507,7 +509,7 @@ const ADDRESSES: &[Keyword<InstanceDecl>] = &[
     Keyword {
         name: "unicast_ttl",
         parameters: 1,
-        set: Set::Unsigned {
+        set: Set::StrictUnsigned {
             field: |i| &mut i.unicast_ttl,
             min: 0,
             max: 255,

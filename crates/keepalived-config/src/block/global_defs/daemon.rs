@@ -165,7 +165,7 @@ fn mode_bit(name: &str) -> Option<u32> {
 fn random_seed(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     // It took effect while the files were read: every `${_RANDOM}` after it.
     let text = line.text(1).unwrap_or_default();
-    if cx.unsigned(line.span, &text, 0, u32::MAX).is_none() {
+    if cx.strict_unsigned(line.span, &text, 0, u32::MAX).is_none() {
         cx.warn(line.span, "random-seed", format!("random_seed {text} invalid"));
     }
 }
@@ -243,7 +243,7 @@ fn json_dump_file(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn process_monitor_rcv_bufs(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let Some(text) = parameter(line, cx, "process_monitor_rcv_bufs size missing") else { return };
-    match cx.unsigned(line.span, &text, 0, u32::MAX) {
+    match cx.strict_unsigned(line.span, &text, 0, u32::MAX) {
         Some(bytes) => global.daemon.process_monitor_buffer = Some(bytes),
         None => cx.warn(line.span, "buffer", format!("process_monitor_rcv_bufs size ({text}) invalid")),
     }
@@ -331,7 +331,7 @@ fn no_checker(_: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
         _ if keyword.ends_with("_rcv_bufs") => {
             let missing = format!("{keyword} size missing");
             match parameter(line, cx, &missing) {
-                Some(text) if cx.unsigned(line.span, &text, 0, u32::MAX).is_none() => {
+                Some(text) if cx.strict_unsigned(line.span, &text, 0, u32::MAX).is_none() => {
                     cx.warn(line.span, "buffer", format!("{keyword} size ({text}) invalid"));
                     false
                 }
