@@ -1,6 +1,5 @@
 """Tracking: interfaces, scripts, files and processes, with weights and as faults; notifications."""
 
-import contextlib
 import os
 import time
 
@@ -10,8 +9,8 @@ from .config import VIP, instance, router_config
 from .elections import FAST, SLOW, settle, who
 from .events import KernelEvents
 from .failures import end
-from .rig import PATIENCE, batch
-from .run import ALONE, scenario
+from .rig import batch
+from .run import scenario
 
 
 def start(rig, make):
@@ -210,37 +209,6 @@ def sync_group_script(rig):
     rig.garp(b, "10.9.0.101")
     rig.fact("a holds", a.addresses())
     rig.fact("b holds", b.addresses())
-    end(rig)
-
-
-@scenario(ALONE, logs="ignored", packets=False)
-def starts_in_fault(rig):
-    """Who begins in FAULT says so, and so does who is in a group with it; the FIFO has all of them before the group."""
-    a = rig.routers[0]
-    batch(a.space, ["link add eth1 type veth peer name peer1", "address add 10.8.0.1/24 dev eth1"])
-    os.mkfifo(a.path("fifo"))
-    pipe = os.open(a.path("fifo"), os.O_RDWR | os.O_NONBLOCK)
-    rig.stack.callback(os.close, pipe)
-    group = "vrrp_sync_group G {\n    group {\n        VI_1\n        VI_2\n    }\n}\n"
-    places = ((1, "eth0"), (2, "eth1"), (3, "eth1"), (4, "eth0"))
-    a.configure(router_config(a, group, *(instance(a, name=f"VI_{vrid}", vrid=vrid, vips=(f"10.9.0.{100 + vrid}/24 dev eth0",),
-                                                   interface=interface, **FAST) for vrid, interface in places),
-                              extra=f"    vrrp_notify_fifo {a.path('fifo')}\n"))
-    a.start()
-    a.wait_state("MASTER", "VI_4")
-    text = b""
-
-    def last_is_there():
-        nonlocal text
-        with contextlib.suppress(BlockingIOError):
-            text += os.read(pipe, 65536)
-        return b'"VI_4" MASTER' in text
-
-    poll.until("VI_4 MASTER in the FIFO", last_is_there, PATIENCE)
-    lines = text.decode().splitlines()
-    rig.fact("FIFO", lines)
-    rig.fact("log", [line for line in a.lines() if "FAULT" in line])
-    rig.expect(f"three and the group: {lines}", sum(" FAULT " in line for line in lines) == 4)
     end(rig)
 
 

@@ -100,13 +100,6 @@ pub enum Event {
     },
     /// `VRRP_Group(G) Syncing instances to S state`.
     GroupSync(Arc<str>, StateName),
-    /// At start: a member of a group has a fault, and all of them are in FAULT because of it.
-    GroupStartsInFault {
-        /// The group.
-        group: Arc<str>,
-        /// Its first member with a fault.
-        member: Arc<str>,
-    },
     /// `Sync group G has some member(s) as address owner and some not ...`.
     GroupMixedOwners(Arc<str>),
     /// One gratuitous ARP or unsolicited neighbour advert leaves.
@@ -350,7 +343,6 @@ impl Event {
             Self::Bfd { .. } => Level::Normal,
             Self::GroupSync(..)
             | Self::GroupMixedOwners(_)
-            | Self::GroupStartsInFault { .. }
             | Self::DelayingStartup(_)
             | Self::DelayedStartCompleted
             | Self::VridConflict { .. } => Level::Normal,
@@ -445,9 +437,6 @@ impl fmt::Display for Event {
             }
             Self::GroupSync(name, state) => {
                 write!(f, "VRRP_Group({name}) Syncing instances to {state} state")
-            }
-            Self::GroupStartsInFault { group, member } => {
-                write!(f, "VRRP_Group({group}): Syncing {member} to FAULT state")
             }
             Self::GroupMixedOwners(name) => {
                 write!(

@@ -392,6 +392,10 @@ impl Instance {
             Some(StateName::Fault) => {
                 self.state = State::Fault;
                 self.wants_master = false;
+                // Of sessions that nobody has heard of yet the reference says nothing more.
+                if !(self.verdict.is_only_bfds() && self.source.is_some()) {
+                    self.log(InstanceEvent::EnteringInit(StateName::Fault));
+                }
             }
             Some(_) => self.wants_master &= self.config.is_owner(),
             None if self.config.is_owner() && self.wants_master && startup_delay.is_zero() => {

@@ -219,6 +219,7 @@ impl Shell {
         // Adverts that come while leftovers are removed wait in the sockets.
         shell.open_sockets(SockpoolLog::None);
         shell.router.start(Instant::now());
+        shell.snmp_faults(|_| true);
         shell.drain().await;
         shell.open_sockets(SockpoolLog::All);
         shell.serve_dbus();

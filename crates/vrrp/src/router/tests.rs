@@ -229,37 +229,6 @@ fn weighted_interfaces_change_the_priority() {
 }
 
 #[test]
-fn who_starts_in_fault_is_notified_before_the_groups() {
-    let mut wanted =
-        config(vec![instance("W", 3, 100), instance("V1", 1, 100), instance("V2", 2, 100)], Vec::new());
-    wanted.instances[0].fault_links = vec![LinkId(1)];
-    wanted.instances[1].group = Some(GroupId(0));
-    wanted.instances[2].group = Some(GroupId(0));
-    wanted.instances[2].fault_links = vec![LinkId(1)];
-    wanted.groups = vec![GroupConfig { name: "G".into(), members: vec![InstanceId(1), InstanceId(2)] }];
-    let mut around = surroundings(&wanted, "10.0.0.200");
-    around.links_up = vec![true, false];
-    let now = Instant::now();
-    let started = || {
-        let mut router = Router::new(wanted.clone(), &around);
-        router.start(now);
-        Bench { router, now }
-    };
-    assert_eq!(started().notified(), "W FAULT, V1 FAULT, V2 FAULT, G FAULT");
-    assert_eq!(
-        started().log()[..6],
-        [
-            "(W): entering FAULT state (interface eth1 down)",
-            "(V2): entering FAULT state (interface eth1 down)",
-            "VRRP_Group(G): Syncing V2 to FAULT state",
-            "(W) entering FAULT state",
-            "(V1) entering FAULT state",
-            "(V2) entering FAULT state",
-        ]
-    );
-}
-
-#[test]
 fn starting_without_interface_or_address() {
     let wanted = config(vec![instance("VI_1", 51, 100)], Vec::new());
     let now = Instant::now();
@@ -273,7 +242,8 @@ fn starting_without_interface_or_address() {
             "(VI_1) entering FAULT state (no IPv4 address for interface)",
             "(VI_1) entering FAULT state",
             "(VI_1) removing VIPs.",
-            "(VI_1) removing VIPs."
+            "(VI_1) removing VIPs.",
+            "(VI_1) Entering FAULT STATE (init)"
         ]
     );
     bench.handle(Input::Link(LinkId(0), true));

@@ -6,7 +6,7 @@ use std::time::Instant;
 use agentx::VarBind;
 use keepalived_config::resolved::Snmp;
 use vrrp::event::StateName;
-use vrrp::instance::AdvertError;
+use vrrp::instance::{AdvertError, State};
 use vrrp::router::Who;
 use vrrp::{Input, InstanceId};
 
@@ -106,6 +106,18 @@ impl Shell {
         }
         if let (Who::Instance(id), StateName::Master) = (who, state) {
             self.snmp_new_master(&settings, id);
+        }
+    }
+
+    /// Instances that begin in FAULT, which nothing else is told of. `is_new`: by the place in the configuration.
+    pub(super) fn snmp_faults(&mut self, is_new: impl Fn(usize) -> bool) {
+        let faulty: Vec<InstanceId> = (0..self.config.instances.len())
+            .filter(|position| is_new(*position))
+            .map(InstanceId)
+            .filter(|id| self.router.instance(*id).is_some_and(|i| matches!(i.state(), State::Fault)))
+            .collect();
+        for id in faulty {
+            self.snmp_state(Who::Instance(id), StateName::Fault);
         }
     }
 
