@@ -234,6 +234,8 @@ pub struct VrrpInstance {
     pub track_interfaces: Vec<TrackedInterface>,
     /// `track_file` and `track_process`.
     pub trackers: Vec<TrackedObject>,
+    /// How many of these are its own.
+    pub own_tracking: OwnTracking,
     /// `dont_track_primary`: interface down is no fault.
     pub dont_track_primary: bool,
     /// `nopreempt`.
@@ -323,6 +325,7 @@ impl VrrpInstance {
             track_scripts: Vec::new(),
             track_interfaces: Vec::new(),
             trackers: Vec::new(),
+            own_tracking: OwnTracking::default(),
             dont_track_primary: false,
             nopreempt: false,
             preempt_delay: Duration::ZERO,
@@ -376,6 +379,19 @@ pub struct TrackedScript {
     pub weight: i32,
     /// `reverse`: inverts the contribution, or the meaning of good when the weight is 0.
     pub reverse: bool,
+}
+
+/// How many of the objects that an instance tracks it tracks itself. Those that its sync group tracks follow them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnTracking {
+    /// Of `track_interfaces`.
+    pub interfaces: usize,
+    /// Of `track_scripts`.
+    pub scripts: usize,
+    /// Of `track_bfds`.
+    pub bfds: usize,
+    /// Of `trackers`.
+    pub trackers: usize,
 }
 
 /// A member of `track_interface`.

@@ -256,6 +256,8 @@ pub struct InstanceConfig {
     pub track_scripts: Vec<Tracked<ScriptId>>,
     /// `track_file` and `track_process` entries.
     pub trackers: Vec<Tracked<crate::tracker::TrackerId>>,
+    /// How many of each of these are its own; its group's follow.
+    pub own: OwnTracking,
     /// The sync group this instance belongs to.
     pub group: Option<GroupId>,
     /// `nopreempt`.
@@ -286,7 +288,54 @@ pub struct InstanceConfig {
     pub group_address: IpAddr,
 }
 
+/// How many tracked objects of each kind are an instance's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnTracking {
+    /// Of `track_links`.
+    pub links: usize,
+    /// Of `track_bfds`.
+    pub bfds: usize,
+    /// Of `track_scripts`.
+    pub scripts: usize,
+    /// Of `trackers`.
+    pub trackers: usize,
+}
+
+impl OwnTracking {
+    /// All of them.
+    pub const ALL: Self =
+        Self { links: usize::MAX, bfds: usize::MAX, scripts: usize::MAX, trackers: usize::MAX };
+}
+
+/// Whether `object` is tracked only because the group does; none when it is not tracked.
+fn by_group<T: PartialEq>(tracked: &[Tracked<T>], object: &T, own: usize) -> Option<bool> {
+    tracked.iter().position(|tracked| tracked.object == *object).map(|position| position >= own)
+}
+
 impl InstanceConfig {
+    /// Whether it uses an interface only because its group does; none when it does not.
+    pub fn uses_link(&self, link: LinkId) -> Option<bool> {
+        if self.fault_links.contains(&link) {
+            return Some(false);
+        }
+        by_group(&self.track_links, &link, self.own.links)
+    }
+
+    /// The same for a BFD session.
+    pub fn uses_bfd(&self, bfd: BfdId) -> Option<bool> {
+        by_group(&self.track_bfds, &bfd, self.own.bfds)
+    }
+
+    /// The same for a script.
+    pub fn uses_script(&self, script: ScriptId) -> Option<bool> {
+        by_group(&self.track_scripts, &script, self.own.scripts)
+    }
+
+    /// The same for a file or process.
+    pub fn uses_tracker(&self, tracker: crate::tracker::TrackerId) -> Option<bool> {
+        by_group(&self.trackers, &tracker, self.own.trackers)
+    }
+
     /// An instance with the defaults of keepalived.conf(5): VRRPv2, priority 100, one advert a second.
     pub fn new(name: &str, vrid: u8) -> Self {
         Self {
@@ -314,6 +363,7 @@ impl InstanceConfig {
             track_bfds: Vec::new(),
             track_scripts: Vec::new(),
             trackers: Vec::new(),
+            own: OwnTracking::ALL,
             group: None,
             nopreempt: false,
             preempt_delay: Duration::ZERO,

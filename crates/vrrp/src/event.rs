@@ -100,6 +100,8 @@ pub enum Event {
     },
     /// `VRRP_Group(G) Syncing instances to S state`.
     GroupSync(Arc<str>, StateName),
+    /// `VRRP_Group(G): Syncing NAME to FAULT state`, at start.
+    GroupStartsInFault(Arc<str>, Arc<str>),
     /// `Sync group G has some member(s) as address owner and some not ...`.
     GroupMixedOwners(Arc<str>),
     /// One gratuitous ARP or unsolicited neighbour advert leaves.
@@ -144,8 +146,8 @@ pub enum Event {
 pub enum InstanceEvent {
     /// `Entering S STATE`.
     Entering(StateName),
-    /// `Entering S STATE (init)`.
-    EnteringInit(StateName),
+    /// `Entering BACKUP STATE (init)`.
+    EnteringInit,
     /// Why the state of the line before was entered. The reference has no such line; none of the words that its lines
     /// about states have are in it.
     Reason(String),
@@ -342,6 +344,7 @@ impl Event {
             Self::Script(_, event) => event.level(),
             Self::Bfd { .. } => Level::Normal,
             Self::GroupSync(..)
+            | Self::GroupStartsInFault(..)
             | Self::GroupMixedOwners(_)
             | Self::DelayingStartup(_)
             | Self::DelayedStartCompleted
@@ -380,7 +383,7 @@ impl InstanceEvent {
             | Self::PreemptDelayStopped
             | Self::QueueingGarp { .. } => Level::Detail,
             Self::Entering(_)
-            | Self::EnteringInit(_)
+            | Self::EnteringInit
             | Self::Reason(_)
             | Self::StartsInFault
             | Self::StartsLinkDown(_)
@@ -438,6 +441,9 @@ impl fmt::Display for Event {
             Self::GroupSync(name, state) => {
                 write!(f, "VRRP_Group({name}) Syncing instances to {state} state")
             }
+            Self::GroupStartsInFault(name, member) => {
+                write!(f, "VRRP_Group({name}): Syncing {member} to FAULT state")
+            }
             Self::GroupMixedOwners(name) => {
                 write!(
                     f,
@@ -485,7 +491,7 @@ impl InstanceEvent {
         match self {
             Self::StartsLinkDown(_) | Self::StartsInFaultByScript(_) | Self::OwnerGone => Ok(()),
             Self::Entering(state) => write!(f, "Entering {state} STATE"),
-            Self::EnteringInit(state) => write!(f, "Entering {state} STATE (init)"),
+            Self::EnteringInit => f.write_str("Entering BACKUP STATE (init)"),
             Self::Reason(why) => write!(f, "reason: {why}"),
             Self::StartsInFault => f.write_str("entering FAULT state"),
             Self::StartsNoAddress(family) => {

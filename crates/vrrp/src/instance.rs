@@ -392,10 +392,6 @@ impl Instance {
             Some(StateName::Fault) => {
                 self.state = State::Fault;
                 self.wants_master = false;
-                // Of sessions that nobody has heard of yet the reference says nothing more.
-                if !(self.verdict.is_only_bfds() && self.source.is_some()) {
-                    self.log(InstanceEvent::EnteringInit(StateName::Fault));
-                }
             }
             Some(_) => self.wants_master &= self.config.is_owner(),
             None if self.config.is_owner() && self.wants_master && startup_delay.is_zero() => {
@@ -408,7 +404,7 @@ impl Instance {
                     master_down_at: now + startup_delay + self.down_timer(),
                     preempt_at: None,
                 };
-                self.log(InstanceEvent::EnteringInit(StateName::Backup));
+                self.log(InstanceEvent::EnteringInit);
                 self.out.push_back(Output::Notify(StateName::Backup));
             }
         }
@@ -648,18 +644,27 @@ impl Instance {
 
     fn enter_fault(&mut self, cause: Cause, reason: Reason, from_master: bool) {
         self.wants_master &= self.config.is_owner();
-        self.entering(StateName::Fault, reason);
+        let (from_init, by_group) = (matches!(self.state, State::Init), cause == Cause::Group);
+        // In INIT the reference counts as being in FAULT already, and of a backup that follows its group it says nothing.
+        if from_init || (by_group && !from_master) {
+            self.out.push_back(Output::Reason(reason));
+        } else {
+            self.entering(StateName::Fault, reason);
+        }
         if from_master {
             self.logged = 0;
             // An own fault sends two: a lost one would cost the network a whole master down time.
             self.send_zero(false);
-            if cause != Cause::Group {
+            if !by_group {
                 self.send_zero(true);
             }
             self.leave_master();
         }
         self.state = State::Fault;
-        self.out.push_back(Output::Notify(StateName::Fault));
+        self.told.hidden_fault = from_init && by_group;
+        if !self.told.hidden_fault {
+            self.out.push_back(Output::Notify(StateName::Fault));
+        }
     }
 
     fn leave_master(&mut self) {

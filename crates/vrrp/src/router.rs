@@ -8,6 +8,7 @@ mod bfd;
 mod duplicates;
 mod links;
 mod reasons;
+mod start;
 mod trackers;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -39,6 +40,8 @@ pub struct Surroundings {
     pub readings: Vec<Reading>,
     /// For each instance whether its own interface was made just now, so that no earlier life can have left anything on it.
     pub unused: Vec<bool>,
+    /// For each link the system's number of it: faults at start are told in that order.
+    pub link_indexes: Vec<u32>,
 }
 
 /// What happens.
@@ -150,6 +153,9 @@ pub struct Router {
     duplicates: Duplicates,
     pacer: Pacer,
     unused: Vec<bool>,
+    link_indexes: Vec<u32>,
+    /// What is wrong at start was told.
+    assessed: bool,
     startup_until: Option<Instant>,
     /// The next deadline of each instance, in order, and where to find it.
     deadlines: BTreeSet<(Instant, InstanceId)>,
@@ -172,6 +178,8 @@ impl Router {
             bfds: vec![Health::Bad; config.bfds.len()],
             duplicates: Duplicates::at_start(&config, &surroundings.bases),
             unused: surroundings.unused.clone(),
+            link_indexes: surroundings.link_indexes.clone(),
+            assessed: false,
             startup_until: None,
             deadlines: BTreeSet::new(),
             deadline_of: vec![None; config.instances.len()],
@@ -250,20 +258,26 @@ impl Router {
         }
         new.groups =
             new.config.groups.iter().map(|group| SyncGroup::adopt(group.clone(), &new.instances)).collect();
-        for id in fresh {
-            new.start_instance(id, now);
-        }
+        let mut faulty = new.faults_at_start();
+        faulty.retain(|id| fresh.contains(id));
+        new.start_in_fault(faulty);
         for id in new.ids() {
-            if matches.get(id.0).copied().flatten().is_some() {
-                new.with(id, |instance| {
-                    instance.settle(now);
-                });
+            if fresh.contains(&id) {
+                new.start_instance(id, now);
+                continue;
+            }
+            let was_master = new.is_master(id);
+            new.with(id, |instance| {
+                instance.settle(now);
+            });
+            new.drain(id, now);
+            if new.is_master(id) {
+                new.add_addresses(id);
+                new.with(id, |instance| instance.handle(now, instance::Input::Announce));
                 new.drain(id, now);
-                if new.is_master(id) {
-                    new.add_addresses(id);
-                    new.with(id, |instance| instance.handle(now, instance::Input::Announce));
-                    new.drain(id, now);
-                }
+            } else if !was_master {
+                // There are none, but the reference looks once more.
+                new.log_removal(id);
             }
         }
         new
@@ -279,124 +293,6 @@ impl Router {
         } else if !was_fault {
             self.notify(id, StateName::Fault);
         }
-    }
-
-    /// Leaves INIT: faults are found and logged, leftovers purged, timers and scripts started.
-    pub fn start(&mut self, now: Instant) {
-        let delay = self.config.startup_delay;
-        if !delay.is_zero() {
-            self.startup_until = Some(now + delay);
-        }
-        self.log_duplicates();
-        let mut faulty = Vec::new();
-        for id in self.ids() {
-            if self.log_faults_at_start(id) {
-                faulty.push(id);
-            }
-        }
-        for id in self.ids() {
-            if let Some(instance) = self.instances.get(id.0) {
-                let (base, effective) = (instance.config().base_priority, instance.effective_priority());
-                if base != effective {
-                    self.log(id, InstanceEvent::PriorityChanged(base, effective));
-                }
-            }
-        }
-        for id in faulty {
-            self.log(id, InstanceEvent::StartsInFault);
-        }
-        for id in self.ids() {
-            if self.unused.get(id.0) != Some(&true) {
-                self.purge(id);
-            }
-        }
-        for index in 0..self.groups.len() {
-            self.start_group(index);
-        }
-        for id in self.ids() {
-            self.start_instance(id, now);
-        }
-        for script in &mut self.scripts {
-            script.start(now);
-        }
-    }
-
-    /// Says what is wrong with an instance; false when nothing is.
-    fn log_faults_at_start(&mut self, id: InstanceId) -> bool {
-        let Some(instance) = self.instances.get(id.0) else { return false };
-        let config = instance.config();
-        let mut events = Vec::new();
-        for link in &instance.verdict().links_down {
-            events.push(InstanceEvent::StartsLinkDown(self.link_name(*link)));
-        }
-        if instance.source().is_none() {
-            events.push(InstanceEvent::StartsNoAddress(config.family));
-        }
-        for script in &instance.verdict().failing {
-            if let Some(script) = self.scripts.get(script.0) {
-                events.push(InstanceEvent::StartsInFaultByScript(script.config().name.clone()));
-            }
-        }
-        let trackers = instance.verdict().trackers.clone();
-        let faulty = !events.is_empty() || !trackers.is_empty() || !instance.verdict().bfds_down.is_empty();
-        let name = config.name.clone();
-        for tracker in trackers {
-            self.log_tracker(id, tracker, true, true);
-        }
-        for event in events {
-            self.out.push_back(Output::Log(Event::Instance(name.clone(), event)));
-        }
-        faulty
-    }
-
-    fn start_group(&mut self, index: usize) {
-        let Some(group) = self.groups.get_mut(index) else { return };
-        let state = group.state_at_start(&self.instances);
-        group.set_state(state);
-        if group.has_mixed_owners(&self.instances) {
-            self.out.push_back(Output::Log(Event::GroupMixedOwners(group.config().name.clone())));
-        }
-        if matches!(state, StateName::Backup | StateName::Fault) {
-            self.out.push_back(Output::Notify { who: Who::Group(GroupId(index)), state, priority: 0 });
-        }
-    }
-
-    fn start_instance(&mut self, id: InstanceId, now: Instant) {
-        let Some(instance) = self.instances.get(id.0) else { return };
-        let group = instance.config().group.and_then(|group| self.groups.get(group.0)).map(SyncGroup::state);
-        let hold = if !instance.is_faultless() || group == Some(StateName::Fault) {
-            Some(StateName::Fault)
-        } else if !instance.is_ready() || group == Some(StateName::Init) {
-            Some(StateName::Init)
-        } else {
-            None
-        };
-        // Owners of a group that is not all owners have to wait like everyone else.
-        let owners_wait = group == Some(StateName::Backup);
-        let delay = self
-            .startup_until
-            .map_or(std::time::Duration::ZERO, |until| until.saturating_duration_since(now));
-        let at_once = hold.is_none()
-            && !owners_wait
-            && delay.is_zero()
-            && instance.config().is_owner()
-            && instance.wants_master();
-        // What an owner takes at once need not be removed a second time.
-        if !at_once {
-            self.purge(id);
-        }
-        self.with(id, |instance| {
-            if owners_wait {
-                instance.wait_for_group();
-            }
-            instance.start(now, hold, delay);
-        });
-        self.drain(id, now);
-    }
-
-    fn purge(&mut self, id: InstanceId) {
-        self.log_removal(id);
-        self.out.push_back(Output::PurgeAddresses(id));
     }
 
     /// Something happened.
@@ -635,14 +531,11 @@ impl Router {
     }
 
     fn script_changed(&mut self, now: Instant, id: ScriptId) {
-        self.update_verdicts(now, |config| config.track_scripts.iter().any(|tracked| tracked.object == id));
+        self.update_verdicts(now, |config| config.uses_script(id));
     }
 
-    fn update_verdicts(&mut self, now: Instant, concerns: impl Fn(&crate::InstanceConfig) -> bool) {
-        for id in self.ids() {
-            if !self.config.instances.get(id.0).is_some_and(&concerns) {
-                continue;
-            }
+    fn update_verdicts(&mut self, now: Instant, uses: impl Fn(&crate::InstanceConfig) -> Option<bool>) {
+        for id in self.in_order(uses) {
             let verdict = self.verdict(id);
             self.take_verdict(now, id, verdict);
         }

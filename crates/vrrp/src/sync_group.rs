@@ -73,6 +73,11 @@ impl SyncGroup {
         }
     }
 
+    /// The first member with a fault of its own.
+    pub fn first_faulty<'a>(&'a self, instances: &'a [Instance]) -> Option<&'a Instance> {
+        self.members(instances).find(|member| !member.is_faultless())
+    }
+
     /// True when some members are address owners and some are not: their priorities can never agree.
     pub fn has_mixed_owners(&self, instances: &[Instance]) -> bool {
         let owners = self.members(instances).filter(|member| member.config().is_owner()).count();

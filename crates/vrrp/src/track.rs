@@ -45,15 +45,6 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// True when BFD sessions are the only fault.
-    pub fn is_only_bfds(&self) -> bool {
-        !self.bfds_down.is_empty()
-            && self.failing.is_empty()
-            && self.links_down.is_empty()
-            && self.trackers.is_empty()
-            && self.duplicate.is_none()
-    }
-
     /// True when nothing of this is a fault.
     pub fn is_faultless(&self) -> bool {
         self.failing.is_empty()

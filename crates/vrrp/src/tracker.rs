@@ -67,12 +67,23 @@ fn value_effect(tracked: &Tracked<TrackerId>, value: i32) -> (i32, bool) {
     if tracked.weight == 0 {
         return (0, (value != 0) != tracked.reverse);
     }
-    let product = i64::from(value) * i64::from(tracked.weight);
-    let product = if tracked.reverse { -product } else { product };
+    let product = status(tracked, Reading::Value(value));
     if product <= VALUE_FAULT {
         return (0, true);
     }
     (i32::try_from(product.min(VALUE_MAX)).unwrap_or(0), false)
+}
+
+/// What a line about a file's fault calls its status.
+pub fn status(tracked: &Tracked<TrackerId>, reading: Reading) -> i64 {
+    match reading {
+        Reading::Value(value) if tracked.weight != 0 => {
+            let product = i64::from(value) * i64::from(tracked.weight);
+            if tracked.reverse { -product } else { product }
+        }
+        Reading::Value(_) => VALUE_FAULT,
+        Reading::Unknown | Reading::Good | Reading::Bad => 0,
+    }
 }
 
 /// The line about a fault that a file caused or no longer causes.
@@ -82,8 +93,8 @@ pub struct FaultLine {
     pub instance: Arc<str>,
     /// The tracker.
     pub tracker: TrackerConfig,
-    /// The reading.
-    pub reading: Reading,
+    /// What a file would add to the priority, or the number of a fault.
+    pub status: i64,
     /// It is a fault now; it was one otherwise.
     pub fault: bool,
     /// At start, where every fault is told.
@@ -92,12 +103,11 @@ pub struct FaultLine {
 
 impl fmt::Display for FaultLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { instance, tracker, reading, fault, at_start } = self;
+        let Self { instance, tracker, status, fault, at_start } = self;
         let name = &tracker.name;
         match (tracker.kind, at_start) {
             (TrackerKind::File, true) => {
-                let value = if let Reading::Value(value) = reading { *value } else { 0 };
-                write!(f, "({instance}): entering FAULT state (tracked file {name} has status {value})")
+                write!(f, "({instance}): entering FAULT state (tracked file {name} has status {status})")
             }
             (TrackerKind::Process, true) => {
                 write!(f, "({instance}) entering FAULT state (tracked process {name} quorum not achieved)")

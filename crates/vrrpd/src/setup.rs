@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use keepalived_config::resolved::{self, Config, VrrpInstance};
-use vrrp::config::{GarpConfig, GarpExtra, LinkDelay, OldChecksum, Pace, Peer, Tracked};
+use vrrp::config::{GarpConfig, GarpExtra, LinkDelay, OldChecksum, OwnTracking, Pace, Peer, Tracked};
 use vrrp::{
     Auth, BfdId, Family, GroupConfig, GroupId, InstanceConfig, InstanceId, LinkId, RouterConfig,
     ScriptConfig, ScriptId, TrackerConfig, TrackerId, TrackerKind, Version, Vip,
@@ -166,6 +166,12 @@ fn instance_config(instance: &VrrpInstance, links: &mut Links) -> InstanceConfig
                 reverse: tracked.reverse,
             })
             .collect(),
+        own: OwnTracking {
+            links: instance.own_tracking.interfaces,
+            bfds: instance.own_tracking.bfds,
+            scripts: instance.own_tracking.scripts,
+            trackers: instance.own_tracking.trackers,
+        },
         group: instance.sync_group.map(GroupId),
         nopreempt: instance.nopreempt,
         preempt_delay: instance.preempt_delay,

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use keepalived_config::resolved::{Config, VmacKind, VrrpInstance};
 use netlink::announce::{Announcer, MAC_LEN};
-use netlink::{Monitor, Route};
+use netlink::{LinkAddress, Monitor, Route};
 use vrrp::event::StateName;
 use vrrp::instance::Release;
 use vrrp::router::{Surroundings, Who};
@@ -209,8 +209,10 @@ impl Shell {
         if shell.linkbeat.any() {
             normal!("Using MII-BMSR/ETHTOOL NIC polling thread(s)...");
         }
-        shell.log_channels();
         shell.fifos.configure(&shell.config, &mut shell.runner);
+        shell.router.assess();
+        shell.drain().await;
+        shell.log_channels();
         shell.serve_status();
         if shell.params.options.dump_config {
             shell.log_config();
@@ -219,7 +221,6 @@ impl Shell {
         // Adverts that come while leftovers are removed wait in the sockets.
         shell.open_sockets(SockpoolLog::None);
         shell.router.start(Instant::now());
-        shell.snmp_faults(|_| true);
         shell.drain().await;
         shell.open_sockets(SockpoolLog::All);
         shell.serve_dbus();
@@ -391,7 +392,6 @@ impl Shell {
         let mut kernel =
             Kernel { interfaces: &self.interfaces, route: &self.route, removed: &mut self.removed };
         self.static_routes.remove(true, &mut kernel);
-        addresses::delete(&specs, addresses::Missing::Expected, &self.route);
         addresses::add(&specs, &self.route);
         self.static_routes.add(&self.interfaces, &self.route);
     }
@@ -572,6 +572,11 @@ fn surroundings(
         bases: config.instances.iter().map(|instance| interfaces.base(&instance.interface)).collect(),
         readings: Vec::new(),
         unused: Vec::new(),
+        link_indexes: router_config
+            .links
+            .iter()
+            .map(|name| interfaces.by_name(name).map_or(u32::MAX, |link| link.index))
+            .collect(),
     }
 }
 
@@ -596,8 +601,8 @@ fn source(
         Some(source) if instance.track_source => interfaces.has(source).then_some(source),
         Some(source) => Some(source),
         None => {
-            let is_virtual = |address| addresses.is_virtual(address);
-            interfaces.source(interface, family_of(instance), current, is_virtual)
+            let is_ours = |address: &LinkAddress| addresses.is_ours(address);
+            interfaces.source(interface, family_of(instance), current, is_ours)
         }
     }
 }

@@ -302,7 +302,7 @@ fn leftovers_are_removed_and_interfaces_waited_for() {
     });
     assert!(has_vip(&a, "10.8.0.100"));
     let daemon = Daemon::start(&a, config(100));
-    let (_, lines) = daemon.until("(VI_1) Entering FAULT STATE (init)");
+    let (_, lines) = daemon.until("(VI_1) entering FAULT state");
     assert!(lines.contains(&"(VI_1): entering FAULT state (interface eth0 down)".to_owned()), "{lines:#?}");
     assert_eq!(daemon.report(), Report::Started);
     assert!(!has_vip(&a, "10.8.0.100"), "an earlier life's address is gone");

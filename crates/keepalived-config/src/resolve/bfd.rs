@@ -84,12 +84,16 @@ pub(crate) fn after_members(config: &mut Config, rx: &mut Resolver<'_>) {
         for member in &group.members {
             let Some(instance) = config.instances.get_mut(*member) else { continue };
             for tracked in &group.track_bfds {
-                match instance.track_bfds.iter_mut().find(|t| t.bfd == tracked.bfd) {
-                    // The group's weight wins unless the instance's makes not being Up a fault.
-                    Some(own) if own.weight != 0 => *own = *tracked,
-                    Some(_) => {}
-                    None => instance.track_bfds.push(*tracked),
+                let Some(own) = instance.track_bfds.iter_mut().find(|t| t.bfd == tracked.bfd) else {
+                    instance.track_bfds.push(*tracked);
+                    continue;
+                };
+                // The group's weight wins unless the instance's makes not being Up a fault.
+                if own.weight != 0 {
+                    *own = *tracked;
                 }
+                let bfd = config.bfd_instances.get(tracked.bfd).map_or("", |bfd| bfd.name.as_str());
+                rx.warn("sync-group", super::group::both(&instance.name, "track_bfd", bfd));
             }
         }
     }

@@ -125,39 +125,41 @@ pub(crate) fn after_members(config: &mut Config, rx: &mut Resolver<'_>) {
         }
         for &member in &group.members {
             let Some(instance) = config.instances.get_mut(member) else { continue };
-            let both = |what: &str, name: &str, rx: &mut Resolver<'_>| {
-                let text = format!(
-                    "({}) {what} {name} is configured on VRRP instance and sync group. Remove vrrp instance or sync group config",
-                    instance.name
-                );
-                rx.warn("sync-group", text);
-            };
+            // The group's weight wins unless the instance's makes failing a fault.
             for tracked in &group.track_scripts {
-                if instance.track_scripts.iter().any(|t| t.script == tracked.script) {
-                    let script =
-                        config.scripts.get(tracked.script).map(|s| s.name.as_str()).unwrap_or_default();
-                    both("track_script", script, rx);
+                let Some(own) = instance.track_scripts.iter_mut().find(|t| t.script == tracked.script) else {
+                    instance.track_scripts.push(*tracked);
+                    continue;
+                };
+                if own.weight != 0 {
+                    *own = *tracked;
                 }
+                let script = config.scripts.get(tracked.script).map_or("", |script| script.name.as_str());
+                rx.warn("sync-group", both(&instance.name, "track_script", script));
             }
             for tracked in &group.track_interfaces {
-                if instance.track_interfaces.iter().any(|t| t.name == tracked.name) {
-                    both("track_interface", &tracked.name, rx);
-                }
-            }
-            for tracked in &group.track_scripts {
-                match instance.track_scripts.iter_mut().find(|t| t.script == tracked.script) {
-                    // The group's weight wins unless the instance's makes failing a fault.
-                    Some(own) if own.weight != 0 => *own = *tracked,
-                    Some(_) => {}
-                    None => instance.track_scripts.push(*tracked),
-                }
-            }
-            for tracked in &group.track_interfaces {
-                let known = instance.track_interfaces.iter().any(|t| t.name == tracked.name);
-                if !known && tracked.name != instance.interface {
+                let own = instance.track_interfaces.iter_mut().find(|t| t.name == tracked.name);
+                // The interface of the instance itself is tracked without a word.
+                if own.is_none() && tracked.name != instance.interface {
                     instance.track_interfaces.push(tracked.clone());
+                    continue;
                 }
+                if let Some(own) = own.filter(|own| own.weight != 0) {
+                    *own = tracked.clone();
+                }
+                let text = both(&instance.name, "track_interface", &tracked.name);
+                rx.warn(
+                    "sync-group",
+                    text.replace("vrrp instance config", "vrrp instance or sync group config"),
+                );
             }
         }
     }
+}
+
+/// An instance and its sync group track the same object.
+pub(super) fn both(instance: &str, what: &str, object: &str) -> String {
+    format!(
+        "({instance}) {what} {object} is configured on VRRP instance and sync group. Remove vrrp instance config"
+    )
 }

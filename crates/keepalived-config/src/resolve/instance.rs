@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::declared::tracker::TrackerDecl;
 use crate::declared::{AuthKind, GlobalDecl, InstanceDecl, TrackedScriptDecl};
-use crate::resolved::{Auth, Config, Family, Notify, TrackedScript, Version, VrrpInstance};
+use crate::resolved::{Auth, Config, Family, Notify, OwnTracking, TrackedScript, Version, VrrpInstance};
 
 use super::network::{self, VmacNames};
 use super::{Resolver, bfd, tracker};
@@ -142,6 +142,8 @@ impl Draft {
             auth,
             track_scripts,
             trackers: tracker::resolved(&declared.trackers),
+            // Counted before the groups add theirs.
+            own_tracking: OwnTracking::default(),
             track_bfds: bfd::tracked(&declared.track_bfds, &config.bfd_instances),
             dont_track_primary: declared.dont_track_primary,
             nopreempt: declared.nopreempt,

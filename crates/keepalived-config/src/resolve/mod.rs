@@ -16,7 +16,7 @@ use config_text::Severity;
 use crate::declared::tracker::TrackerDecl;
 use crate::declared::{Declared, DefaultUser};
 use crate::message::{Messages, Scope};
-use crate::resolved::{Command, Config, GlobalDefs, Notify, VrrpScript};
+use crate::resolved::{Command, Config, GlobalDefs, Notify, OwnTracking, VrrpScript};
 use crate::system::System;
 
 use script_check::{Policy, Refusal};
@@ -110,9 +110,17 @@ pub(crate) fn resolve(
         }
     }
     let unusable = instance::duplicates(&config.instances, global_decl.network.allow_if_changes, &mut rx);
-    group::after_members(&mut config, &mut rx);
-    tracker::to_members(&mut config);
     config.trackers = trackers.into_iter().map(|t| t.tracker).collect();
+    for instance in &mut config.instances {
+        instance.own_tracking = OwnTracking {
+            interfaces: instance.track_interfaces.len(),
+            scripts: instance.track_scripts.len(),
+            bfds: instance.track_bfds.len(),
+            trackers: instance.trackers.len(),
+        };
+    }
+    group::after_members(&mut config, &mut rx);
+    tracker::to_members(&mut config, &mut rx);
     network::network(network, &mut global_decl, &mut config, &mut rx);
     bfd::after_members(&mut config, &mut rx);
     drop_unused_scripts(&mut config, &mut rx);

@@ -53,16 +53,22 @@ pub(super) fn without_weights(
 }
 
 /// Gives each member what its group tracks; the group's weight wins unless the instance's makes failing a fault.
-pub(super) fn to_members(config: &mut Config) {
+pub(super) fn to_members(config: &mut Config, rx: &mut Resolver<'_>) {
     for group in &config.sync_groups {
         for member in &group.members {
             let Some(instance) = config.instances.get_mut(*member) else { continue };
             for tracked in &group.trackers {
-                match instance.trackers.iter_mut().find(|t| t.object == tracked.object) {
-                    Some(own) if own.weight != 0 => *own = *tracked,
-                    Some(_) => {}
-                    None => instance.trackers.push(*tracked),
+                let Some(own) = instance.trackers.iter_mut().find(|t| t.object == tracked.object) else {
+                    instance.trackers.push(*tracked);
+                    continue;
+                };
+                if own.weight != 0 {
+                    *own = *tracked;
                 }
+                let Some(tracker) = config.trackers.get(tracked.object) else { continue };
+                let what =
+                    if matches!(tracker.kind, TrackerKind::File(_)) { "track_file" } else { "track_process" };
+                rx.warn("sync-group", super::group::both(&instance.name, what, &tracker.name));
             }
         }
     }

@@ -44,7 +44,11 @@ impl Instance {
         if !self.is_faultless() {
             match self.state {
                 State::Init | State::Backup { .. } | State::Master { .. } => {
-                    self.transition(now, StateName::Fault, Cause::Fault)
+                    self.transition(now, StateName::Fault, Cause::Fault);
+                }
+                // Now it has a fault of its own.
+                State::Fault if std::mem::take(&mut self.told.hidden_fault) => {
+                    self.out.push_back(Output::Notify(StateName::Fault));
                 }
                 State::Fault => {}
             }

@@ -78,11 +78,13 @@ impl AdvertError {
     }
 }
 
-/// What is remembered for the MIBs.
+/// What is remembered of what others were told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Told {
     /// An owner that became master at start has preempted whoever was there.
     pub(super) starts_as_master: bool,
+    /// It is in FAULT by its group, from INIT, and nobody was told.
+    pub(super) hidden_fault: bool,
     pub(super) reason: NewMasterReason,
     pub(super) proto_error: i32,
 }

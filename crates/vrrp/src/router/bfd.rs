@@ -5,10 +5,10 @@
 use std::time::Instant;
 
 use super::{Output, Router};
+use crate::InstanceConfig;
 use crate::config::BfdId;
 use crate::event::Event;
 use crate::track::{self, Health, Verdict};
-use crate::{InstanceConfig, InstanceId};
 
 impl Router {
     /// The session called `name`, if anything tracks it.
@@ -27,15 +27,12 @@ impl Router {
             return;
         }
         let Some(bfd) = self.config.bfds.get(id.0).cloned() else { return };
-        let tracks = |config: &InstanceConfig| config.track_bfds.iter().any(|tracked| tracked.object == id);
-        for index in 0..self.config.instances.len() {
-            let Some(config) = self.config.instances.get(index).filter(|config| tracks(config)) else {
-                continue;
-            };
+        for instance in self.in_order(|config| config.uses_bfd(id)) {
+            let Some(config) = self.config.instances.get(instance.0) else { continue };
             let event = Event::Bfd { instance: config.name.clone(), bfd: bfd.clone(), up };
             self.out.push_back(Output::Log(event));
-            let verdict = self.verdict(InstanceId(index));
-            self.take_verdict(now, InstanceId(index), verdict);
+            let verdict = self.verdict(instance);
+            self.take_verdict(now, instance, verdict);
         }
     }
 
@@ -63,6 +60,7 @@ impl Router {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
     use super::*;
+    use crate::InstanceId;
     use crate::config::{RouterConfig, Tracked};
     use crate::event::InstanceEvent;
     use crate::router::{Input, Surroundings};

@@ -45,10 +45,7 @@ impl Router {
         if std::mem::replace(health, Health::from_good(up)) == Health::from_good(up) {
             return;
         }
-        self.update_verdicts(now, |config| {
-            config.fault_links.contains(&link)
-                || config.track_links.iter().any(|tracked| tracked.object == link)
-        });
+        self.update_verdicts(now, |config| config.uses_link(link));
     }
 
     /// Changes that have lasted long enough.

@@ -242,8 +242,7 @@ fn starting_without_interface_or_address() {
             "(VI_1) entering FAULT state (no IPv4 address for interface)",
             "(VI_1) entering FAULT state",
             "(VI_1) removing VIPs.",
-            "(VI_1) removing VIPs.",
-            "(VI_1) Entering FAULT STATE (init)"
+            "(VI_1) removing VIPs."
         ]
     );
     bench.handle(Input::Link(LinkId(0), true));

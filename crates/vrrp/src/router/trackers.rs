@@ -21,11 +21,7 @@ impl Router {
         if std::mem::replace(known, reading) == reading {
             return;
         }
-        for instance in self.ids() {
-            let tracks = |config: &crate::InstanceConfig| config.trackers.iter().any(|t| t.object == id);
-            if !self.config.instances.get(instance.0).is_some_and(tracks) {
-                continue;
-            }
+        for instance in self.in_order(|config| config.uses_tracker(id)) {
             let was = self.instance(instance).is_some_and(|i| i.verdict().trackers.contains(&id));
             let verdict = self.verdict(instance);
             let is = verdict.trackers.contains(&id);
@@ -43,9 +39,10 @@ impl Router {
         else {
             return;
         };
-        let (instance, reading) = (config.name.clone(), self.reading(id));
-        self.out.push_back(Output::Log(
-            tracker::FaultLine { instance, tracker, reading, fault, at_start }.into(),
-        ));
+        let instance = config.name.clone();
+        let tracked = config.trackers.iter().find(|tracked| tracked.object == id);
+        let status = tracked.map_or(0, |tracked| tracker::status(tracked, self.reading(id)));
+        self.out
+            .push_back(Output::Log(tracker::FaultLine { instance, tracker, status, fault, at_start }.into()));
     }
 }

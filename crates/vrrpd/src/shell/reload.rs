@@ -66,7 +66,6 @@ impl Shell {
         self.config = config;
         self.note_links();
         self.serve_snmp();
-        self.snmp_faults(|position| matches.get(position).is_some_and(Option::is_none));
         self.dbus_reloaded();
         self.serve_dbus();
         self.fifos.configure(&self.config, &mut self.runner);

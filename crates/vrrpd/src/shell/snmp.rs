@@ -110,16 +110,6 @@ impl Shell {
     }
 
     /// Instances that begin in FAULT, which nothing else is told of. `is_new`: by the place in the configuration.
-    pub(super) fn snmp_faults(&mut self, is_new: impl Fn(usize) -> bool) {
-        let faulty: Vec<InstanceId> = (0..self.config.instances.len())
-            .filter(|position| is_new(*position))
-            .map(InstanceId)
-            .filter(|id| self.router.instance(*id).is_some_and(|i| matches!(i.state(), State::Fault)))
-            .collect();
-        for id in faulty {
-            self.snmp_state(Who::Instance(id), StateName::Fault);
-        }
-    }
 
     fn snmp_new_master(&mut self, settings: &Snmp, id: InstanceId) {
         let (Some(instance), Some(at)) = (self.router.instance(id), self.snmp_place(id)) else { return };
