@@ -235,6 +235,24 @@ fn rows() -> Vec<Row> {
         ),
         both("VIP without prefix and with label", inside("").replace("100/24", "100 label IF:1"), &[], 0),
         both(
+            "expires of an IPv4 route",
+            inside(" virtual_routes {\n  10.3.0.0/16 via 10.211.55.2 expires 30\n }"),
+            &["(CONF: Line 11) expires is only valid for IPv6"],
+            5,
+        ),
+        both(
+            "whole number with more behind it",
+            config(" vrrp_garp_master_repeat 3x", "", ""),
+            &["(Line 3) invalid number '3x'", "(Line 3) vrrp_garp_master_repeat '3x' invalid - ignoring"],
+            5,
+        ),
+        both(
+            "negative number that is none",
+            config(" vrrp_garp_master_repeat -1.5", "", ""),
+            &["(Line 3) negative number '-1.5'", "(Line 3) vrrp_garp_master_repeat '-1.5' invalid - ignoring"],
+            5,
+        ),
+        both(
             "state FOO",
             inside(" state FOO"),
             &["(CONF: Line 10) (VI_1) unknown state 'FOO', defaulting to BACKUP"],
@@ -521,6 +539,57 @@ fn every_case_has_its_messages_and_status() {
     }
     fs::remove_dir_all(&directory).unwrap();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// What `-v` lists of `label`.
+fn options(program: &Path, label: &str) -> Vec<String> {
+    let output = Command::new(program).arg("-v").output().unwrap();
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let line = text.lines().find_map(|line| line.strip_prefix(label)).unwrap_or_default();
+    line.split_whitespace().map(str::to_owned).collect()
+}
+
+/// `-v` lists what the reference lists, in its order, without what ours has not.
+#[test]
+fn the_version_lists_the_options_that_are_true() {
+    let Some(prefix) = std::env::var_os("REFERENCE") else {
+        println!("REFERENCE is not set: nothing to compare with");
+        return;
+    };
+    let (ours, reference) =
+        (PathBuf::from(env!("CARGO_BIN_EXE_keepalived")), PathBuf::from(prefix).join("keepalived-2.3"));
+    for (label, lacking) in [
+        ("Config options:", ["LVS", "REGEX", "SNMP_CHECKER"].as_slice()),
+        (
+            "System options:",
+            &[
+                "VSYSLOG",
+                "MEMFD_CREATE",
+                "IPV6_FREEBIND",
+                "IPV6_MULTICAST_ALL",
+                "IPV4_DEVCONF",
+                "LIBNL3",
+                "RTA_NEWDST",
+                "RTEXT_FILTER_SKIP_STATS",
+                "NET_LINUX_IF_H_COLLISION",
+                "LIBIPVS_NETLINK",
+                "IPVS_DEST_ATTR_ADDR_FAMILY",
+                "IPVS_SYNCD_ATTRIBUTES",
+                "IPVS_64BIT_STATS",
+                "IPVS_TUN_TYPE",
+                "IPVS_TUN_CSUM",
+                "IPVS_TUN_GRE",
+                "IFLA_LINK_NETNSID",
+                "GLOB_ALTDIRFUNC",
+                "SO_MARK",
+            ],
+        ),
+    ] {
+        let mut want = options(&reference, label);
+        assert!(lacking.iter().all(|each| want.iter().any(|option| option == each)), "{want:?}");
+        want.retain(|option| !lacking.contains(&option.as_str()));
+        assert_eq!(options(&ours, label), want, "{label}");
+    }
 }
 
 fn test(program: &Path, directory: &Path) -> (Vec<String>, i32) {

@@ -195,10 +195,13 @@ fn idle_tx(bfd: &mut BfdDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn number(bfd: &BfdDecl, line: &Statement, what: &str, min: i32, max: i32, cx: &mut Cx<'_>) -> Option<i32> {
     let text = line.text(1).unwrap_or_default();
-    let value = if what == "weight" {
-        cx.signed(line.span, &text, min, max)
-    } else {
-        cx.strict_signed(line.span, &text, min, max)
+    let value = match what {
+        "weight" => cx.signed(line.span, &text, min, max),
+        "max_hops" => cx.strict_signed(line.span, &text, min, max),
+        _ => {
+            let [least, most] = [min, max].map(i32::unsigned_abs);
+            cx.strict_unsigned(line.span, &text, least, most).and_then(|value| i32::try_from(value).ok())
+        }
     };
     if value.is_none() {
         let text = format!("{what} value {text} not valid (must be in range [{min}-{max}]), ignoring");

@@ -109,8 +109,6 @@ impl Shell {
         }
     }
 
-    /// Instances that begin in FAULT, which nothing else is told of. `is_new`: by the place in the configuration.
-
     fn snmp_new_master(&mut self, settings: &Snmp, id: InstanceId) {
         let (Some(instance), Some(at)) = (self.router.instance(id), self.snmp_place(id)) else { return };
         let old = settings.rfcv2.then(|| traps::new_master(&self.config, id, instance, at)).flatten();

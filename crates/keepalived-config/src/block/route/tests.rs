@@ -111,6 +111,7 @@ fn nonsense_is_dropped_with_the_references_words() {
         ("10.1.0.0/16 via 10.0.0.2 tos 300", "TOS value 300 is invalid"),
         ("10.1.0.0/16 nexthop via 10.0.0.2 weight 300", "Invalid weight 300 specified for route"),
         ("10.1.0.0/16 encap zork dev enp0s5", "Unknown encap type - zork"),
+        ("10.1.0.0/16 via 10.0.0.2 expires 30", "expires is only valid for IPv6"),
         ("10.1.0.0/16 via 10.0.0.2 vrf blue", "VRF blue not found for route"),
         ("10.1.0.0/16 via 10.0.0.2 track_group X", "unknown route keyword track_group"),
         ("2001:db8:1::/48 via fe80::2 pref zork", "Invalid pref value zork specified for route"),
