@@ -13,10 +13,10 @@ import sys
 
 from lab import netns, reference, report, undo
 
-from . import (bad_adverts, bfd, dbus, duplicates, elections, failures, filters, groups, run, snmp, storm, timers, trackers, tracking,
-               vmacs)
+from . import (bad_adverts, bfd, daemon, dbus, duplicates, elections, failures, filters, groups, run, snmp, storm, timers, trackers,
+               tracking, vmacs)
 
-FAMILIES = (elections, timers, failures, tracking, trackers, groups, vmacs, duplicates, filters, bad_adverts, bfd, dbus, snmp, storm)
+FAMILIES = (elections, timers, failures, tracking, trackers, groups, vmacs, duplicates, filters, bad_adverts, bfd, daemon, dbus, snmp, storm)
 """Loading them registers their scenarios, in this order."""
 ATTEMPTS = 4
 """How often a run that differs is made."""

@@ -4,19 +4,22 @@ use std::os::unix::fs::DirBuilderExt;
 
 use keepalived_config::{Config, Outcome};
 
+use crate::cli::Options;
 use crate::log::line;
 
 /// Name of the file without what tells daemons apart.
 pub(crate) const PARENT_FILE: &str = "keepalived_parent";
 
 /// Writes the file, readable by root only.
-pub(crate) fn parent(config: Option<&Config>, suffix: &str) -> std::io::Result<()> {
+pub(crate) fn parent(config: Option<&Config>, options: &Options, suffix: &str) -> std::io::Result<()> {
     let directory = std::env::var_os("TMPDIR").map(std::path::PathBuf::from);
     let template = config.and_then(|c| c.global.daemon.dumps.state.as_deref());
     let path = vrrpd::dump_path(directory.as_deref(), template, PARENT_FILE, suffix, "data");
-    let text =
-        config.map(|config| vrrpd::global_definitions(config, vrrpd::Reader::Parent)).unwrap_or_default();
-    vrrpd::write_dump(&path, &text)
+    let text = config.map(|config| {
+        let snmp = config.global.daemon.snmp.with_options(options.snmp, options.snmp_socket.as_deref());
+        vrrpd::global_definitions(config, vrrpd::Reader::Parent, &snmp)
+    });
+    vrrpd::write_dump(&path, &text.unwrap_or_default())
 }
 
 /// `config_save_dir`: keeps a configuration that was read, the `number`th of this process.

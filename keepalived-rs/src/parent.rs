@@ -346,7 +346,9 @@ impl Parent<'_> {
             Request::Reload => self.reload(),
             Request::Data => {
                 line!("Printing parent data for process({}) on signal", getpid());
-                if let Err(error) = dump::parent(self.running.config.as_deref(), self.dump_suffix()) {
+                if let Err(error) =
+                    dump::parent(self.running.config.as_deref(), self.options, self.dump_suffix())
+                {
                     line!("Can't open {} - {error}", dump::PARENT_FILE);
                 }
                 self.pass_on(libc::SIGUSR1);

@@ -27,4 +27,4 @@ pub mod rules;
 pub mod socket;
 
 pub use monitor::{Event, Monitor};
-pub use route::{AddressSpec, Error, Link, LinkAddress, LinkKind, Route};
+pub use route::{AddressSpec, Error, Link, LinkAddress, LinkKind, PROTOCOL_KEEPALIVED, Route};

@@ -193,17 +193,20 @@ pub struct LinkAddress {
     pub scope: u8,
     /// Duplicate address detection is not through: nothing can be sent from it.
     pub tentative: bool,
+    /// Who added it, as `PROTOCOL_KEEPALIVED`; 0 when the kernel does not tell.
+    pub protocol: u8,
 }
 
 impl LinkAddress {
     pub(crate) fn from_message(message: &AddressMessage) -> Option<Self> {
-        let (mut local, mut address, mut flags) =
-            (None, None, AddressFlags::from_bits_retain(u32::from(message.header.flags.bits())));
+        let (mut local, mut address, mut protocol) = (None, None, 0);
+        let mut flags = AddressFlags::from_bits_retain(u32::from(message.header.flags.bits()));
         for attribute in &message.attributes {
             match attribute {
                 AddressAttribute::Local(value) => local = Some(*value),
                 AddressAttribute::Address(value) => address = Some(*value),
                 AddressAttribute::Flags(value) => flags = *value,
+                AddressAttribute::Protocol(value) => protocol = u8::from(*value),
                 _ => {}
             }
         }
@@ -215,6 +218,7 @@ impl LinkAddress {
             prefix: message.header.prefix_len,
             scope: u8::from(message.header.scope),
             tentative,
+            protocol,
         })
     }
 }

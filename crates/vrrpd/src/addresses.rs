@@ -3,11 +3,11 @@
 //! An address counts as set only after the kernel said so. Removal marks first, so that the kernel's own report of it
 //! is not taken for somebody else's doing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use keepalived_config::resolved::{Address, Config};
-use netlink::{AddressSpec, Error, LinkAddress, Route};
+use netlink::{AddressSpec, Error, LinkAddress, PROTOCOL_KEEPALIVED, Route};
 use vrrp::InstanceId;
 
 use crate::interfaces::Interfaces;
@@ -28,6 +28,8 @@ pub(crate) struct Addresses {
     slots: Vec<Vec<Slot>>,
     /// Which instances have an address.
     instances: HashMap<IpAddr, Vec<InstanceId>>,
+    /// `static_ipaddress`.
+    statics: HashSet<IpAddr>,
     /// Remove addresses even if they are not believed to be set.
     pub(crate) release_unset: bool,
 }
@@ -49,7 +51,8 @@ impl Addresses {
                 instances.entry(slot.address.address).or_default().push(InstanceId(index));
             }
         }
-        Self { slots, instances, release_unset }
+        let statics = config.static_addresses.iter().map(|address| address.address).collect();
+        Self { slots, instances, statics, release_unset }
     }
 
     /// The addresses of an instance.
@@ -137,9 +140,10 @@ impl Addresses {
                     Some(new) => new.set = true,
                     None => {
                         normal!(
-                            "({}) ip address {} dev {}, no longer exist",
+                            "({}) ip address {}/{} dev {}, no longer exist",
                             names(InstanceId(index)),
-                            text(&slot.address),
+                            slot.address.address,
+                            slot.address.prefix,
                             slot.address.device
                         );
                         gone.extend(spec(&slot.address, interfaces));
@@ -149,6 +153,12 @@ impl Addresses {
             }
             delete(&gone, Missing::Reported, route);
         }
+    }
+
+    /// Whether adverts are never sent from an address because it is a virtual one, or a static one that was added by us.
+    pub(crate) fn is_ours(&self, address: &LinkAddress) -> bool {
+        let is_static = || address.protocol == PROTOCOL_KEEPALIVED && self.statics.contains(&address.address);
+        self.is_virtual(address.address) || is_static()
     }
 
     /// True for an address of any instance.
@@ -239,19 +249,13 @@ fn is_same(a: &Address, b: &Address) -> bool {
     // Where it lives and what it is; labels and lifetimes that changed make it another address.
     a == b
 }
-
-/// As log lines and dumps write it.
-pub(crate) fn text(address: &Address) -> String {
-    format!("{}/{}", address.address, address.prefix)
-}
-
 fn comparable(address: &LinkAddress) -> LinkAddress {
-    LinkAddress { scope: 0, tentative: false, ..*address }
+    LinkAddress { scope: 0, tentative: false, protocol: 0, ..*address }
 }
 
 fn link_address(spec: &AddressSpec) -> LinkAddress {
     let prefix = spec.peer.map_or(spec.prefix, |(_, prefix)| prefix);
-    LinkAddress { index: spec.index, address: spec.address, prefix, scope: 0, tentative: false }
+    LinkAddress { index: spec.index, address: spec.address, prefix, scope: 0, tentative: false, protocol: 0 }
 }
 
 /// What to ask the kernel for; `None` while the interface does not exist.

@@ -13,7 +13,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use keepalived_config::resolved::Config;
+use keepalived_config::resolved::{Address, Config, Snmp};
 use vrrp::Router;
 
 use crate::addresses::{Addresses, Slot};
@@ -35,6 +35,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) sockets: &'a SocketTable,
     /// Wall-clock time of each instance's last change of state.
     pub(crate) changed: &'a [SystemTime],
+    /// What the configuration and the command line want together.
+    pub(crate) snmp: Snmp,
     pub(crate) clock: Clock,
 }
 
@@ -127,7 +129,11 @@ pub(crate) fn stats(router: &Router) -> String {
 
 /// `10.211.55.100/24 dev enp0s5 scope global set`
 pub(crate) fn address_text(slot: &Slot) -> String {
-    let address = &slot.address;
+    written(&slot.address, slot.set)
+}
+
+/// An address as configured, and whether it is set.
+pub(crate) fn written(address: &Address, set: bool) -> String {
     let mut text = format!("{}/{}", address.address, address.prefix);
     if let Some((peer, prefix)) = address.peer {
         let _ = write!(text, " peer {peer}/{prefix}");
@@ -164,7 +170,7 @@ pub(crate) fn address_text(slot: &Slot) -> String {
         (address.noprefixroute, " noprefixroute"),
         (address.autojoin, " autojoin"),
         (address.no_track, " no_track"),
-        (slot.set, " set"),
+        (set, " set"),
     ] {
         if is && !(word == " -nodad" && address.address.is_ipv4()) {
             text.push_str(word);

@@ -130,14 +130,12 @@ impl Interfaces {
         name: &str,
         family: Family,
         current: Option<IpAddr>,
-        is_virtual: impl Fn(IpAddr) -> bool,
+        is_ours: impl Fn(&LinkAddress) -> bool,
     ) -> Option<IpAddr> {
         let index = self.by_name(name)?.index;
         let mut candidates = self
             .addresses_of(index)
-            .filter(|address| {
-                !address.tentative && is_source(family, address.address) && !is_virtual(address.address)
-            })
+            .filter(|address| !address.tentative && is_source(family, address.address) && !is_ours(address))
             .map(|address| address.address);
         let first = candidates.next();
         if first == current || candidates.any(|candidate| Some(candidate) == current) {
@@ -163,7 +161,14 @@ mod tests {
     use netlink::LinkKind;
 
     fn address(text: &str, prefix: u8) -> LinkAddress {
-        LinkAddress { index: 2, address: text.parse().unwrap(), prefix, scope: 0, tentative: false }
+        LinkAddress {
+            index: 2,
+            address: text.parse().unwrap(),
+            prefix,
+            scope: 0,
+            tentative: false,
+            protocol: 0,
+        }
     }
 
     fn interfaces(addresses: &[LinkAddress]) -> Interfaces {
@@ -178,7 +183,7 @@ mod tests {
         let vip: IpAddr = "10.0.0.100".parse().unwrap();
         let found =
             interfaces(&[address("10.0.0.100", 24), address("10.0.0.1", 24), address("10.0.0.2", 24)]);
-        let source = |current| found.source("eth0", Family::V4, current, |address| address == vip);
+        let source = |current| found.source("eth0", Family::V4, current, |address| address.address == vip);
         assert_eq!(source(None), Some("10.0.0.1".parse().unwrap()));
         assert_eq!(
             source(Some("10.0.0.2".parse().unwrap())),

@@ -7,8 +7,8 @@ use config_text::Span;
 
 use crate::registry::Named;
 use crate::resolved::{
-    ExtraGarp, GarpGroup, InterfaceDelay, IpvlanMode, Linkbeat, OldChecksum, ReceiveBuffer, VirtualRoute,
-    VirtualRule,
+    ExtraGarp, FirewallSettings, GarpGroup, InterfaceDelay, IpvlanMode, Linkbeat, OldChecksum, ReceiveBuffer,
+    VirtualRoute, VirtualRule,
 };
 
 /// Of `global_defs` and of blocks at top level.
@@ -40,6 +40,18 @@ pub(crate) struct NetworkDecl {
     pub(crate) linkbeat_interfaces: Vec<Linkbeat>,
     /// `linkbeat_use_polling` at top level.
     pub(crate) linkbeat_everywhere: bool,
+}
+
+impl NetworkDecl {
+    /// The nf_tables settings, with this name of the tables.
+    pub(crate) fn firewall(&self, table: String) -> FirewallSettings {
+        FirewallSettings {
+            table,
+            priority: self.nftables_priority.unwrap_or(-1),
+            counters: self.nftables_counters,
+            by_index: self.nftables_ifindex,
+        }
+    }
 }
 
 /// `track_group`.

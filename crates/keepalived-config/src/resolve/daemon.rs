@@ -126,5 +126,12 @@ fn inherited(declared: &GlobalDecl) -> Inherited {
         skip_check_adv_addr: declared.skip_check_adv_addr.unwrap_or(false),
         strict: declared.network.strict.unwrap_or(false),
         v3_checksum_as_v2: declared.v3_checksum_as_v2.unwrap_or(false),
+        owner_ignore_adverts: declared.owner_ignore_adverts.unwrap_or(false),
+        garp_extra: declared.network.garp_extra,
+        firewall: declared.network.nftables.as_ref().map(|table| declared.network.firewall(table.clone())),
+        vmac_prefix: declared.network.vmac_prefix.clone(),
+        vmac_addr_prefix: declared.network.vmac_addr_prefix.clone(),
+        dbus_service_name: declared.daemon.dbus_service_name.clone(),
+        dbus_no_interface_name: declared.daemon.dbus_no_interface_name.clone(),
     }
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use crate::block::address::shown;
 use crate::declared::{GlobalDecl, InstanceDecl, IpvlanDecl, NetworkDecl, VmacDecl};
 use crate::resolved::{
-    Address, Config, Family, FirewallSettings, GarpGroup, Network, TrackGroup, Version, Vmac, VmacKind,
-    VrrpInstance,
+    Address, Config, Family, GarpGroup, Network, TrackGroup, Version, Vmac, VmacKind, VrrpInstance,
 };
 
 use super::Resolver;
@@ -339,12 +338,8 @@ pub(crate) fn network(
         dynamic_interfaces: of.dynamic_interfaces,
         allow_if_changes: of.allow_if_changes,
         restore_addresses: of.restore_addresses,
-        firewall: needs_firewall.then(|| FirewallSettings {
-            table: of.nftables.unwrap_or_else(|| "keepalived".to_owned()),
-            priority: of.nftables_priority.unwrap_or(-1),
-            counters: of.nftables_counters,
-            by_index: of.nftables_ifindex,
-        }),
+        firewall: needs_firewall
+            .then(|| of.firewall(of.nftables.clone().unwrap_or_else(|| "keepalived".to_owned()))),
         disable_local_igmp: of.disable_local_igmp,
         static_routes: declared.static_routes,
         static_rules: declared.static_rules,

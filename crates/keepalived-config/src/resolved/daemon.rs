@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Command, User};
+use super::{Command, ExtraGarp, FirewallSettings, User};
 
 /// Settings of the daemon besides those of instances.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,6 +80,18 @@ impl Snmp {
     /// Whether there is anything for a master agent.
     pub fn is_on(&self) -> bool {
         self.keepalived || self.rfcv2 || self.rfcv3
+    }
+
+    /// What these and the command line want together: `-x` turns everything but traps on, `-A` names the socket.
+    #[must_use]
+    pub fn with_options(&self, on: bool, socket: Option<&str>) -> Self {
+        Self {
+            keepalived: self.keepalived || on,
+            rfcv2: self.rfcv2 || on,
+            rfcv3: self.rfcv3 || on,
+            traps: self.traps,
+            socket: socket.map(str::to_owned).or_else(|| self.socket.clone()),
+        }
     }
 }
 
@@ -247,4 +259,18 @@ pub struct Inherited {
     pub strict: bool,
     /// `v3_checksum_as_v2`.
     pub v3_checksum_as_v2: bool,
+    /// `vrrp_owner_ignore_adverts`.
+    pub owner_ignore_adverts: bool,
+    /// `vrrp_garp_extra_if`.
+    pub garp_extra: Option<ExtraGarp>,
+    /// `nftables` and what goes with it; nothing when only instances need a firewall.
+    pub firewall: Option<FirewallSettings>,
+    /// `vmac_prefix`.
+    pub vmac_prefix: Option<String>,
+    /// `vmac_addr_prefix`.
+    pub vmac_addr_prefix: Option<String>,
+    /// `dbus_service_name`, which may be there without `enable_dbus`.
+    pub dbus_service_name: Option<String>,
+    /// `dbus_no_interface_name`, likewise.
+    pub dbus_no_interface_name: Option<String>,
 }

@@ -15,7 +15,7 @@ use super::{Sources, address_text, seconds};
 /// The text of keepalived.data.
 pub(crate) fn data(sources: &Sources<'_>) -> String {
     let mut text = String::new();
-    text.push_str(&super::global_definitions(sources.config, super::Reader::Vrrp));
+    text.push_str(&super::global_definitions(sources.config, super::Reader::Vrrp, &sources.snmp));
     section(&mut text, "VRRP Topology", sources.config.instances.is_empty());
     for (index, config) in sources.config.instances.iter().enumerate() {
         if let Some(instance) = sources.router.instance(InstanceId(index)) {

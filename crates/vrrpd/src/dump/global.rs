@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use keepalived_config::resolved::{Command, Config, Daemon, Fifo, GlobalDefs, Inherited, ReceiveBuffer};
+use keepalived_config::resolved::{
+    Command, Config, Daemon, Fifo, GlobalDefs, Inherited, Process, ReceiveBuffer, Snmp,
+};
 
 /// Whose file it is: the parent knows no defaults that depend on others, and only it runs one-shot scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,14 +19,16 @@ macro_rules! line {
     ($text:expr, $($argument:tt)*) => {{ let _ = writeln!($text, $($argument)*); }};
 }
 
-/// The section, in the reference's order. What this implementation does not have is shown as off.
-pub fn global_definitions(config: &Config, reader: Reader) -> String {
+/// The section, in the reference's order. What this implementation does not have is shown as off. `snmp` is what the
+/// configuration and the command line want together.
+pub fn global_definitions(config: &Config, reader: Reader, snmp: &Snmp) -> String {
     let mut text = String::new();
     let global = &config.global;
     processes(config, reader, &mut text);
     fifos(&global.daemon, reader, &mut text);
-    vrrp(global, reader, &mut text);
+    vrrp(config, reader, &mut text);
     scheduling(global, &mut text);
+    outside(&global.daemon, snmp, &mut text);
     tail(config, &mut text);
     text
 }
@@ -45,8 +49,14 @@ fn processes(config: &Config, reader: Reader, t: &mut String) {
     if identity.use_pid_dir {
         line!(t, " Use pid directory");
     }
-    if let Some(name) = &global.vrrp_process_name {
-        line!(t, " VRRP process name = {name}");
+    // `process_names` names the parent as it is named without.
+    let parent = global.process_name.as_ref().filter(|name| *name != "keepalived");
+    let names =
+        [("Parent", parent), ("VRRP", global.vrrp_process_name.as_ref()), ("BFD", global.bfd.name.as_ref())];
+    for (process, name) in names {
+        if let Some(name) = name {
+            line!(t, " {process} process name = {name}");
+        }
     }
     let links = if daemon.inherited.keep_symlinks { "Keep" } else { "Replace" };
     line!(t, " {links} symlinks in script paths");
@@ -141,7 +151,8 @@ fn fifos(daemon: &Daemon, reader: Reader, t: &mut String) {
     line!(t, " VRRP notify priority changes = {}", daemon.notify_priority_changes);
 }
 
-fn vrrp(global: &GlobalDefs, reader: Reader, t: &mut String) {
+fn vrrp(config: &Config, reader: Reader, t: &mut String) {
+    let global = &config.global;
     let own: &Inherited = &global.daemon.inherited;
     let delay = own.garp_delay.unwrap_or(5);
     let repeat = own.garp_repeat.unwrap_or(5);
@@ -160,13 +171,29 @@ fn vrrp(global: &GlobalDefs, reader: Reader, t: &mut String) {
         own.garp_lower_prio_repeat.unwrap_or(unset(repeat))
     );
     line!(t, " Num adverts before down = {}", own.down_timer_adverts.unwrap_or(3));
-    line!(t, " Gratuitous ARP for each secondary VMAC = 0s");
+    match &own.garp_extra {
+        None => line!(t, " Gratuitous ARP for each secondary VMAC = 0s"),
+        Some(extra) => {
+            let which = if extra.all { "i/f" } else { "VMAC" };
+            line!(t, " Gratuitous ARP for each secondary {which} = {}s", extra.interval.as_secs());
+        }
+    }
     line!(t, " Send advert after receive lower priority advert = {}", !own.lower_prio_no_advert);
     line!(t, " Send advert after receive higher priority advert = {}", own.higher_prio_send_advert);
     line!(t, " Gratuitous ARP interval = {:.6}", global.garp_interval.unwrap_or_default().as_secs_f64());
     line!(t, " Gratuitous NA interval = {:.6}", global.gna_interval.unwrap_or_default().as_secs_f64());
     line!(t, " VRRP default protocol version = {}", own.version.unwrap_or(2));
-    line!(t, " nftables without counters");
+    // The parent does not know what instances need.
+    let firewall =
+        own.firewall.as_ref().or(config.network.firewall.as_ref().filter(|_| reader == Reader::Vrrp));
+    if let Some(firewall) = firewall {
+        line!(t, " nftables table name = {}", firewall.table);
+        line!(t, " nftables base chain priority = {}", firewall.priority);
+        let force = if firewall.by_index { "force" } else { "don't force" };
+        line!(t, " nftables {force} use ifindex for link local IPv6");
+    }
+    let counters = if firewall.is_some_and(|firewall| firewall.counters) { "with" } else { "without" };
+    line!(t, " nftables {counters} counters");
     line!(t, " VRRP check unicast_src = {}", own.check_unicast_src);
     line!(t, " VRRP skip check advert addresses = {}", own.skip_check_adv_addr);
     line!(t, " VRRP strict mode = {}", own.strict);
@@ -183,11 +210,20 @@ fn scheduling(global: &GlobalDefs, t: &mut String) {
         line!(t, " VRRP CPU Affinity = {}", list.join(" "));
     }
     line!(t, " VRRP realtime limit = {}", global.vrrp_rlimit_rttime);
-    for process in ["Checker", "BFD"] {
-        line!(t, " {process} process priority = 0\n {process} don't swap = false");
-        line!(t, " {process} realtime priority = 0\n {process} realtime limit = 10000");
+    for (process, settings) in [("Checker", &Process::default()), ("BFD", &global.bfd)] {
+        line!(t, " {process} process priority = {}", settings.nice.unwrap_or(0));
+        line!(t, " {process} don't swap = {}", settings.no_swap);
+        line!(t, " {process} realtime priority = {}", settings.rt_priority.unwrap_or(0));
+        if !settings.processors.is_empty() {
+            let list: Vec<String> = settings.processors.iter().map(ToString::to_string).collect();
+            line!(t, " {process} CPU Affinity = {}", list.join(" "));
+        }
+        line!(t, " {process} realtime limit = {}", settings.rlimit_rttime.unwrap_or(10_000));
     }
-    let snmp = &global.daemon.snmp;
+}
+
+/// SNMP and D-Bus.
+fn outside(daemon: &Daemon, snmp: &Snmp, t: &mut String) {
     for (name, on) in [
         ("vrrp", snmp.keepalived),
         ("checker", false),
@@ -198,10 +234,11 @@ fn scheduling(global: &GlobalDefs, t: &mut String) {
         line!(t, " SNMP {name} {}", if on { "enabled" } else { "disabled" });
     }
     line!(t, " SNMP socket = {}", snmp.socket.as_deref().unwrap_or("default (unix:/var/agentx/master)"));
-    t.push_str(
-        " SNMP VS stats update interval = 5.000000\n SNMP RS stats update interval = 5.000000\n \
-         DBus disabled\n DBus service name = \n DBus no interface name = none\n",
-    );
+    line!(t, " SNMP VS stats update interval = 5.000000\n SNMP RS stats update interval = 5.000000");
+    let own = &daemon.inherited;
+    line!(t, " DBus {}", if daemon.dbus.is_some() { "enabled" } else { "disabled" });
+    line!(t, " DBus service name = {}", own.dbus_service_name.as_deref().unwrap_or_default());
+    line!(t, " DBus no interface name = {}", own.dbus_no_interface_name.as_deref().unwrap_or("none"));
 }
 
 fn tail(config: &Config, t: &mut String) {
@@ -235,6 +272,15 @@ fn tail(config: &Config, t: &mut String) {
     }
     if global.log_unknown_vrids {
         line!(t, " log_unknown_vrids");
+    }
+    let own = &daemon.inherited;
+    if own.owner_ignore_adverts {
+        line!(t, " vrrp_owner_ignore_adverts");
+    }
+    for (what, prefix) in [("VMAC", &own.vmac_prefix), ("VMAC address", &own.vmac_addr_prefix)] {
+        if let Some(prefix) = prefix {
+            line!(t, " {what} prefix = {prefix}");
+        }
     }
     line!(t, " json_version {}", daemon.dumps.json_version);
     line!(t, " iproute usr directory {}\n iproute etc directory {}", daemon.iproute.usr, daemon.iproute.etc);

@@ -100,6 +100,7 @@ impl Shell {
             interfaces: &self.interfaces,
             sockets: &self.sockets,
             changed: &self.changed,
+            snmp: self.snmp_settings(),
             clock: Clock { now: Instant::now(), wall: SystemTime::now() },
         }
     }

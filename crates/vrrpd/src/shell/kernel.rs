@@ -11,13 +11,22 @@ use vrrp::{Family, Input, InstanceId, LinkId};
 use super::{Shell, SockpoolLog, read_interfaces, source};
 use crate::ExitReason;
 use crate::addresses::{self, Addresses};
+use crate::dump;
 use crate::interfaces::Interfaces;
 use crate::log::{detail, normal};
 
 impl Shell {
     pub(super) async fn netlink_event(&mut self, event: netlink::Event) -> Option<ExitReason> {
         match event {
-            netlink::Event::Link(link) => self.link_reported(link),
+            netlink::Event::Link(link) => {
+                let name = link.name.clone();
+                let was_up = self.interfaces.is_up(&name);
+                self.link_reported(link);
+                if !was_up && self.interfaces.is_up(&name) {
+                    self.drain().await;
+                    self.restore_statics_of(&name);
+                }
+            }
             netlink::Event::LinkGone(link) => {
                 if self.interfaces.remove_link(link.index).is_some() {
                     if self.link_id(&link.name).is_some() {
@@ -223,7 +232,7 @@ impl Shell {
         let Some(address) = self.config.static_addresses.iter().find(is_gone) else { return };
         let Some(spec) = addresses::spec(address, &self.interfaces) else { return };
         if spec.index == gone.index {
-            normal!("Restoring deleted static address {}", addresses::text(address));
+            normal!("Restoring deleted static address {}", dump::written(address, true));
             addresses::add(&[spec], &self.route);
         }
     }
@@ -236,6 +245,16 @@ impl Shell {
             let base = self.interfaces.base(&instance.interface);
             if base != self.router.base(id) {
                 self.router.handle(Instant::now(), Input::Base(id, base));
+            }
+        }
+    }
+
+    /// An interface came up: the reference adds what is static there once more, whether it was gone or not.
+    fn restore_statics_of(&self, interface: &str) {
+        for address in self.config.static_addresses.iter().filter(|address| address.device == interface) {
+            if let Some(spec) = addresses::spec(address, &self.interfaces).filter(|_| !address.no_track) {
+                normal!("Restoring deleted static address {}", dump::written(address, true));
+                addresses::add(&[spec], &self.route);
             }
         }
     }
@@ -317,8 +336,8 @@ pub(super) fn log_assigned(
         for family in [Family::V4, Family::V6] {
             let key = (name.to_string(), family);
             let before = assigned.get(&key).copied();
-            let is_virtual = |address| addresses.is_virtual(address);
-            match (before, interfaces.source(name, family, before, is_virtual)) {
+            let is_ours = |address: &LinkAddress| addresses.is_ours(address);
+            match (before, interfaces.source(name, family, before, is_ours)) {
                 (None, Some(address)) => {
                     detail!("Assigned address {address} for interface {name}");
                     assigned.insert(key, address);

@@ -6,7 +6,7 @@ use std::time::Instant;
 use agentx::VarBind;
 use keepalived_config::resolved::Snmp;
 use vrrp::event::StateName;
-use vrrp::instance::{AdvertError, State};
+use vrrp::instance::AdvertError;
 use vrrp::router::Who;
 use vrrp::{Input, InstanceId};
 
@@ -17,14 +17,9 @@ use crate::snmp::{Mib, Service, Wish, Write};
 
 impl Shell {
     /// What the configuration and the command line want together.
-    fn snmp_settings(&self) -> Snmp {
+    pub(super) fn snmp_settings(&self) -> Snmp {
         let options = &self.params.options;
-        let mut wanted = self.config.global.daemon.snmp.clone();
-        wanted.keepalived |= options.snmp;
-        wanted.rfcv2 |= options.snmp;
-        wanted.rfcv3 |= options.snmp;
-        wanted.socket = options.snmp_socket.clone().or(wanted.socket);
-        wanted
+        self.config.global.daemon.snmp.with_options(options.snmp, options.snmp_socket.as_deref())
     }
 
     /// Serves the master agent that is wanted, if any.
