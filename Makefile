@@ -27,7 +27,7 @@ export CARGO_TERM_COLOR ?= never
 export HAPROXY    ?= $(abspath $(TARGET)/release/haproxy)
 export KEEPALIVED ?= $(abspath $(TARGET)/release/keepalived)
 
-.PHONY: help check fmt clippy doc deny layout generated test test-unit test-vtc test-side-by-side test-mutations test-reload test-faults test-soak \
+.PHONY: help check fmt clippy doc deny layout generated test test-unit test-vtc test-side-by-side test-mutations test-kconf test-reload test-faults test-soak \
         test-packages test-hosts test-netns test-kernel soak-netns demo deb profile bench soak fuzz build tools reference clean print-tests
 
 help:
@@ -60,7 +60,7 @@ generated: build
 # -- test --
 
 # In this order: what is quick and tells most comes first.
-TESTS := test-unit test-vtc test-side-by-side test-mutations test-reload test-faults test-soak test-netns test-kernel demo test-packages test-hosts
+TESTS := test-unit test-vtc test-side-by-side test-mutations test-kconf test-reload test-faults test-soak test-netns test-kernel demo test-packages test-hosts
 
 test: tools
 	@$(PYTHON) -B .ci/steps.py $(TESTS)
@@ -79,6 +79,11 @@ test-side-by-side: build
 # MUTATIONS_SEED=N tries other messages than those that every run tries.
 test-mutations: build
 	$(LAB) -m mutations
+
+# KCONF_SEED=N tries other configurations than those that every run tries.
+test-kconf: build
+	.ci/tools iproute2
+	$(LAB) -m kconf
 
 test-reload: build
 	$(LAB) -m reload

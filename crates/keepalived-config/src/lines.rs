@@ -11,7 +11,7 @@ use std::path::Path;
 use bstr::ByteSlice;
 use config_text::{FileId, Severity, SourceMap, Span};
 
-use crate::system::{ReadError, System};
+use crate::system::{FileKind, ReadError, System};
 use crate::words::without_comment;
 
 pub use include::braces;
@@ -160,6 +160,13 @@ impl Assembler<'_> {
             // Names are shown as the user wrote them: relative to the including file.
             let shown = path.strip_prefix(directory).map_or_else(|_| path.clone(), Path::to_path_buf);
             let shown = if pattern.is_absolute() { path.clone() } else { shown };
+            if self.is_program(&path) {
+                let name = shown.display();
+                let text =
+                    format!("Configuration file '{name}' is not a regular non-executable file - skipping");
+                self.note(unreadable, "file-missing", from, text);
+                continue;
+            }
             match self.system.read_file(&path) {
                 Ok(text) => self.file(&path, &shown, text, depth),
                 Err(ReadError::Directory) => {
@@ -180,6 +187,13 @@ impl Assembler<'_> {
                 }
             }
         }
+    }
+
+    /// Whether it is a file that somebody may execute: a pattern should not take in scripts.
+    fn is_program(&self, path: &Path) -> bool {
+        let real = self.system.real_path(path);
+        let status = real.and_then(|real| self.system.status(&real));
+        status.is_ok_and(|status| status.kind != FileKind::Directory && status.mode & 0o111 != 0)
     }
 
     fn file(&mut self, path: &Path, shown: &Path, text: Vec<u8>, depth: usize) {

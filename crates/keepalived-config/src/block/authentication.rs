@@ -27,6 +27,10 @@ fn auth_type(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
 fn auth_pass(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let Some(word) = line.word(1) else { return };
     let text = &word.text;
+    if text.is_empty() {
+        instance.password = None;
+        return;
+    }
     if text.len() > PASSWORD_BYTES {
         cx.warn(line.span, "auth-pass", "Truncating auth_pass to 8 characters");
     }

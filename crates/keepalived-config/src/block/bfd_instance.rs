@@ -92,7 +92,7 @@ pub(crate) fn instance(declared: &mut Declared, line: &Statement, block: &Block,
     };
     if name.len() > NAME_MAX {
         let text = format!("BFD name {name} too long");
-        cx.messages.push(Scope::Tracking, Severity::Warning, "name", Some(line.span), text);
+        cx.messages.push(Scope::Vrrp, Severity::Warning, "name", Some(line.span), text);
         let text = format!(
             "Configuration error: BFD instance {name} name too long (maximum length is {NAME_MAX} characters) - ignoring"
         );
@@ -236,6 +236,13 @@ fn max_hops(bfd: &mut BfdDecl, line: &Statement, cx: &mut Cx<'_>) {
 }
 
 fn weight(bfd: &mut BfdDecl, line: &Statement, cx: &mut Cx<'_>) {
+    // It is the VRRP process that has a use for it.
+    let around = std::mem::replace(&mut cx.scope, Scope::Vrrp);
+    weight_of(bfd, line, cx);
+    cx.scope = around;
+}
+
+fn weight_of(bfd: &mut BfdDecl, line: &Statement, cx: &mut Cx<'_>) {
     bfd.weight = number(bfd, line, "weight", -253, 253, cx).unwrap_or(bfd.weight);
     match line.text(2) {
         None => {}

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use config_text::Span;
+
 use crate::UNKNOWN_INTERFACE;
 use crate::declared::{Declared, GarpGroupDecl, GlobalDecl, TrackGroupDecl};
 use crate::number::Rest;
@@ -207,15 +209,22 @@ fn track_group(declared: &mut Declared, line: &Statement, block: &Block, cx: &mu
     let mut group = TrackGroupDecl { name, members: Vec::new() };
     apply(&TRACK_GROUP, &block.nodes, &mut group, cx);
     if group.members.is_empty() && !cx.stopped {
-        cx.warn(line.span, "track-group", format!("track_group {} has no members - removing", group.name));
+        let end = block.close.unwrap_or(line.span);
+        let text = format!("Static track group {} has no members - removing", group.name);
+        cx.warn(end, "track-group", text);
         return;
     }
     cx.track_groups.push(group.name.clone());
     declared.network.track_groups.push(group);
 }
 
-fn members(group: &mut TrackGroupDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
-    group.members.extend(list_of(block, cx).iter().map(|line| line.keyword()));
+fn members(group: &mut TrackGroupDecl, line: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    let list = list_of(block, cx);
+    if list.is_empty() {
+        let end = block.close.unwrap_or(line.span);
+        cx.warn(end, "track-group", format!("Warning - track group {} has empty group block", group.name));
+    }
+    group.members.extend(list.iter().flat_map(|line| line.words.iter().map(config_text::Word::lossy)));
 }
 
 fn garp_group(declared: &mut Declared, line: &Statement, block: &Block, cx: &mut Cx<'_>) {
@@ -224,7 +233,8 @@ fn garp_group(declared: &mut Declared, line: &Statement, block: &Block, cx: &mut
     if cx.stopped {
         return;
     }
-    let number = declared.network.garp_groups.len();
+    // A group of interfaces has a number before it is counted.
+    let number = declared.network.garp_groups.len() + usize::from(!group.interfaces.is_empty());
     let end = block.close.unwrap_or(line.span);
     let GarpGroupDecl { garp_interval, gna_interval, interfaces } = group;
     if garp_interval.is_none() && gna_interval.is_none() {
@@ -253,24 +263,29 @@ fn group_gna_interval(group: &mut GarpGroupDecl, line: &Statement, cx: &mut Cx<'
 
 fn group_interface(group: &mut GarpGroupDecl, line: &Statement, cx: &mut Cx<'_>) {
     let name = line.text(1).unwrap_or_default();
-    one_of_group(group, name, line, cx);
+    one_of_group(group, name, line.span, cx);
 }
 
-fn group_interfaces(group: &mut GarpGroupDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
+fn group_interfaces(group: &mut GarpGroupDecl, line: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    if block.nodes.is_empty() {
+        let end = block.close.unwrap_or(line.span);
+        cx.warn(end, "garp-group", "Warning - empty garp_group interfaces block");
+    }
     for line in list_of(block, cx) {
         for word in &line.words {
-            one_of_group(group, word.lossy(), line, cx);
+            one_of_group(group, word.lossy(), block.close.unwrap_or(line.span), cx);
         }
     }
 }
 
-fn one_of_group(group: &mut GarpGroupDecl, name: String, line: &Statement, cx: &mut Cx<'_>) {
+fn one_of_group(group: &mut GarpGroupDecl, name: String, span: Span, cx: &mut Cx<'_>) {
     if !cx.interface_exists(&name) {
         let text = format!("WARNING - interface {name} specified for garp_group doesn't exist");
-        cx.warn(line.span, "missing-interface", text);
+        cx.warn(span, "missing-interface", text);
+        return;
     }
     if group.interfaces.contains(&name) {
-        cx.warn(line.span, "garp-group", format!("garp_group already specified for {name} - ignoring"));
+        cx.warn(span, "garp-group", format!("garp_group already specified for {name} - ignoring"));
         return;
     }
     group.interfaces.push(name);

@@ -84,6 +84,11 @@ fn file(declared: &mut FileDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn file_weight(declared: &mut FileDecl, line: &Statement, cx: &mut Cx<'_>) {
     let name = declared.name.clone();
+    if declared.weight.is_some() {
+        let text = line.text(1).unwrap_or_default();
+        cx.warn(line.span, "weight", format!("Weight already set for track file {name} - ignoring {text}"));
+        return;
+    }
     if let Some((weight, reverse)) = weight(&name, "track file", "track_file", line, cx) {
         (declared.weight, declared.reverse) = (Some(weight), reverse);
     }
@@ -213,6 +218,15 @@ fn param_match(declared: &mut ProcessDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn process_weight(declared: &mut ProcessDecl, line: &Statement, cx: &mut Cx<'_>) {
     let name = declared.name.clone();
+    if declared.weight != 0 || declared.reverse {
+        let text = line.text(1).unwrap_or_default();
+        cx.warn(
+            line.span,
+            "weight",
+            format!("Weight already set for track process {name} - ignoring {text}"),
+        );
+        return;
+    }
     if let Some((weight, reverse)) = weight(&name, "track process", "vrrp_track_process", line, cx) {
         (declared.weight, declared.reverse) = (weight, reverse);
     }

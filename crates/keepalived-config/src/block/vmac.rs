@@ -136,7 +136,10 @@ fn use_ipvlan(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
                     );
                     cx.warn(span, "ipvlan", text);
                 }
-                Some(address) => ipvlan.address = Some(address),
+                Some(address) => {
+                    instance.family.get_or_insert(family_of(address.0));
+                    ipvlan.address = Some(address);
+                }
                 None => ipvlan_name(&mut ipvlan.name, text, &instance.name, span, cx),
             },
         }

@@ -37,12 +37,11 @@ pub(super) fn family_of(ip: IpAddr) -> Family {
 fn state(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let state = line.text(1).unwrap_or_default();
     if let Some(master) = instance.state_master {
-        let text = format!(
-            "({}) state previously set as {} - ignoring {state}",
-            instance.name,
-            if master { "MASTER" } else { "BACKUP" }
-        );
-        cx.warn(line.span, "state", text);
+        let known = if master { "MASTER" } else { "BACKUP" };
+        if state != known {
+            let text = format!("({}) state previously set as {known} - ignoring {state}", instance.name);
+            cx.warn(line.span, "state", text);
+        }
         return;
     }
     instance.state_master = Some(state == "MASTER");
@@ -143,8 +142,13 @@ fn virtual_ipaddress(instance: &mut InstanceDecl, _: &Statement, block: &Block, 
     for line in list_of(block, cx) {
         let Some(address) = address::parse(line, route::Place::Virtual, cx) else { continue };
         let family = family_of(address.address);
-        if same(&instance.addresses, &address) || (cx.both_families && same(&instance.excluded, &address)) {
-            let text = format!("({}): VIP duplicates a VIP {} - ignoring", instance.name, line.keyword());
+        let other = match (same(&instance.addresses, &address), same_place(&instance.excluded, &address)) {
+            (true, _) => Some("a VIP"),
+            (false, true) => Some(if cx.both_families { "a VIP" } else { "an excluded VIP" }),
+            (false, false) => None,
+        };
+        if let Some(other) = other {
+            let text = format!("({}): VIP duplicates {other} {} - ignoring", instance.name, line.keyword());
             cx.warn(line.span, "duplicate-address", text);
             continue;
         }
@@ -177,7 +181,7 @@ fn virtual_routes(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx:
 fn virtual_ipaddress_excluded(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {
     for line in list_of(block, cx) {
         let Some(address) = address::parse(line, route::Place::Virtual, cx) else { continue };
-        let other = match (same(&instance.addresses, &address), same(&instance.excluded, &address)) {
+        let other = match (same_place(&instance.addresses, &address), same(&instance.excluded, &address)) {
             (true, _) => "a VIP",
             (false, true) => "an excluded VIP",
             (false, false) => {
@@ -191,8 +195,13 @@ fn virtual_ipaddress_excluded(instance: &mut InstanceDecl, _: &Statement, block:
     }
 }
 
-/// The prefix makes no difference.
+/// Prefix and device make no difference.
 fn same(list: &[Address], address: &Address) -> bool {
+    list.iter().any(|a| a.address == address.address)
+}
+
+/// The prefix makes no difference.
+fn same_place(list: &[Address], address: &Address) -> bool {
     list.iter().any(|a| a.address == address.address && a.device == address.device)
 }
 
@@ -313,6 +322,11 @@ fn unicast_peer(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &
                 break;
             };
             at += 2;
+            let Some(value) =
+                cx.strict_unsigned(line.span, &value, 0, 255).and_then(|n| u8::try_from(n).ok())
+            else {
+                continue;
+            };
             let ttl = match option.as_str() {
                 "min_ttl" => &mut peer.min_ttl,
                 "max_ttl" => &mut peer.max_ttl,
@@ -322,12 +336,8 @@ fn unicast_peer(instance: &mut InstanceDecl, _: &Statement, block: &Block, cx: &
                     continue;
                 }
             };
-            if let Some(value) =
-                cx.strict_unsigned(line.span, &value, 0, 255).and_then(|n| u8::try_from(n).ok())
-            {
-                *ttl = value;
-                instance.check_unicast_src = true;
-            }
+            *ttl = value;
+            instance.check_unicast_src = true;
         }
         if peer.min_ttl > peer.max_ttl {
             let text = format!(
@@ -358,9 +368,14 @@ pub(crate) fn finish(instance: &mut InstanceDecl, end: Span, cx: &mut Cx<'_>) {
     }
     let network = &mut instance.network;
     let own = network.vmac.is_some() || network.ipvlan.is_some();
-    if own && network.unicast && !network.transmit_by_base {
+    if own && network.unicast && instance.interface.is_none() {
+        let text =
+            format!("({name}): Cannot use VMAC/ipvlan with unicast and no interface - clearing use_vmac");
+        cx.warn(end, "vmac", text);
+        (network.vmac, network.ipvlan) = (None, None);
+    } else if own && network.unicast && !network.transmit_by_base {
         cx.warn(end, "vmac", format!("({name}) unicast with use_vmac requires vmac_xmit_base - setting"));
-        network.transmit_by_base = network.vmac.is_some();
+        network.transmit_by_base = true;
     }
 }
 

@@ -18,6 +18,11 @@ impl Notifies for GroupDecl {
 }
 
 fn group(group: &mut GroupDecl, line: &Statement, block: &Block, cx: &mut Cx<'_>) {
+    if group.members.is_some() {
+        let text = format!("Group list already specified for sync group {}", group.name);
+        cx.warn(line.span, "sync-group", text);
+        return;
+    }
     let members: Vec<String> =
         list_of(block, cx).iter().flat_map(|s| s.words.iter().map(config_text::Word::lossy)).collect();
     if members.is_empty() {
@@ -25,7 +30,7 @@ fn group(group: &mut GroupDecl, line: &Statement, block: &Block, cx: &mut Cx<'_>
         cx.warn(at, "sync-group", format!("Warning - sync group {} has empty group block", group.name));
         return;
     }
-    group.members.get_or_insert_default().extend(members);
+    group.members = Some(members);
 }
 
 fn track_script(group: &mut GroupDecl, _: &Statement, block: &Block, cx: &mut Cx<'_>) {

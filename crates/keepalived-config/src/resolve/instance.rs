@@ -80,6 +80,7 @@ impl Draft {
         network::first_addresses(&mut declared, strict, family, rx);
         fit_packet(&mut declared, family, rx);
         preemption(&mut declared, wants_master, owner, strict, rx);
+        network::multicast(&mut declared, rx);
         let down_timer_adverts = declared.down_timer_adverts.or(global.down_timer_adverts).unwrap_or(3);
         if strict && down_timer_adverts != 3 {
             let text = format!("({name}) down_timer_adverts is incompatible with strict mode - resetting");
@@ -106,11 +107,15 @@ impl Draft {
             declared.track_interfaces.retain(|t| !own(t));
         }
         network::drop_homeless(&mut declared, &interface, rx);
-        some_address(&mut declared, version, strict, rx);
         if declared.network.transmit_by_base && declared.network.vmac.is_none() {
             rx.warn("vmac", format!("({name}) vmac_xmit_base is only valid with a vmac"));
             declared.network.transmit_by_base = false;
         }
+        if declared.network.vmac.is_some() && std::mem::take(&mut declared.network.promote_secondaries) {
+            let text = format!("({name}) promote_secondaries is automatically set for vmacs - ignoring");
+            rx.warn("vmac", text);
+        }
+        some_address(&mut declared, version, strict, rx);
         declared.track_scripts.retain(|t| usable.contains(&t.name));
         if sync_group.is_some() && !keeps_weights {
             without_weights_of_member(&mut declared, rx);

@@ -44,15 +44,21 @@ pub(crate) fn transmit_by_base(declared: &mut InstanceDecl, strict: bool, rx: &m
     }
 }
 
-/// Words about unicast without anybody to send to, and words about multicast with somebody.
+/// A multicast group of an instance with unicast peers.
+pub(crate) fn multicast(declared: &mut InstanceDecl, rx: &mut Resolver<'_>) {
+    if !declared.unicast_peers.is_empty() && declared.mcast_group.take().is_some() {
+        let text = format!("({}) multicast destination specified with unicast - ignoring", declared.name);
+        rx.warn("mcast-dst-ip", text);
+    }
+}
+
+/// Words about unicast without anybody to send to.
 pub(crate) fn unicast(declared: &mut InstanceDecl, rx: &mut Resolver<'_>) {
     let name = &declared.name;
     if !declared.unicast_peers.is_empty() {
-        if declared.mcast_group.take().is_some() {
-            let text = format!("({name}) multicast destination specified with unicast - ignoring");
-            rx.warn("mcast-dst-ip", text);
-        }
-    } else if declared.network.unicast_fault_no_peer {
+        return;
+    }
+    if declared.network.unicast_fault_no_peer {
         rx.remark(format!("({name}) Cannot use unicast without any peers - going to fault state"));
     } else if declared.network.unicast {
         let text = format!(
@@ -324,7 +330,7 @@ pub(crate) fn network(
                 None => {
                     let text =
                         format!("vrrp instance {name} specified in track_group {} doesn't exist", group.name);
-                    rx.warn("track-group", text);
+                    rx.remark(text);
                 }
             }
         }
