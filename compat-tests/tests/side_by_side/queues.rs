@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use crate::processes::{Port, Site};
 use crate::sockets::wait_for;
-use crate::subject::subjects;
+use crate::subject::{PATIENCE, subjects};
 
 struct Case {
     fullconn: u32,
@@ -110,6 +110,81 @@ fn requests_are_served_and_wait_where_the_reference_has_them() {
                 // Nobody was answered.
                 assert_eq!(client.read(&mut [0; 16]).unwrap_or(0), 0, "{}", subject.name);
             }
+        }
+    }
+}
+
+/// Reads a request's head.
+fn head(server: &mut TcpStream) {
+    server.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let mut seen = Vec::new();
+    let mut buffer = [0; 4096];
+    while !seen.ends_with(b"\r\n\r\n") {
+        let n = server.read(&mut buffer).expect("a request");
+        assert!(n > 0, "the request is whole");
+        seen.extend_from_slice(&buffer[..n]);
+    }
+}
+
+/// `max-keep-alive-queue`: a client that prefers its last server waits there while the queue is shorter, and goes elsewhere otherwise.
+#[test]
+fn a_kept_server_is_left_when_its_queue_is_long() {
+    for subject in subjects() {
+        for (limit, queued, stays) in
+            [("", 1, true), ("-1", 1, true), ("0", 0, false), ("1", 0, true), ("1", 1, false), ("2", 1, true)]
+        {
+            let site = Site::new(&subject);
+            let port = Port::new();
+            let [a, b] = [0, 1].map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
+            let line =
+                if limit.is_empty() { String::new() } else { format!(" max-keep-alive-queue {limit}\n") };
+            site.configure(
+                " nbthread 1",
+                &format!(
+                    "defaults\n mode http\n timeout connect 5s\n timeout client 1m\n timeout server 1m\n timeout queue 1m\n\
+                     listen l\n bind 127.0.0.1:{}\n http-reuse never\n option prefer-last-server\n{line} cookie C\n \
+                     server a {} cookie a maxconn 1\n server b {} cookie b\n",
+                    port.1,
+                    a.local_addr().expect("its address"),
+                    b.local_addr().expect("its address")
+                ),
+            );
+            let process = site.start(&["-db"]);
+            site.ask("show info");
+            let connect = |request: &str| {
+                let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port.1)).expect("a connection");
+                client.write_all(request.as_bytes()).expect("a request");
+                client
+            };
+            let waiting = |wanted: u64| {
+                let told = format!("{}: {line:?}: {wanted} in the queue", subject.name);
+                wait_for(&told, || {
+                    let fields = site.fields("show stat l 4 1 typed", ":u32:");
+                    let (_, value) = fields.iter().find(|(key, _)| key.contains(".qcur."))?;
+                    (value.parse::<u64>().ok()? == wanted).then_some(())
+                });
+            };
+            let with_cookie = "GET / HTTP/1.1\r\nhost: x\r\ncookie: C=a\r\n\r\n";
+            let mut client = connect(with_cookie);
+            let (mut first, _) = a.accept().expect("the subject connects");
+            head(&mut first);
+            first.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").expect("an answer");
+            client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+            head(&mut client);
+            let holder = connect(with_cookie);
+            let (mut held, _) = a.accept().expect("the subject connects");
+            head(&mut held);
+            let others: Vec<TcpStream> = (0..queued).map(|_| connect(with_cookie)).collect();
+            waiting(queued);
+            client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").expect("another request");
+            if stays {
+                waiting(queued + 1);
+            } else {
+                let (mut elsewhere, _) = b.accept().expect("the subject connects");
+                head(&mut elsewhere);
+                waiting(queued);
+            }
+            drop((process, holder, others));
         }
     }
 }

@@ -220,6 +220,8 @@ pub struct Proxy {
     pub rate_limit_sessions: u32,
     /// `fullconn`; 0 means derived.
     pub fullconn: u32,
+    /// `max-keep-alive-queue`; none is no limit.
+    pub max_keep_alive_queue: Option<u64>,
     /// The `timeout` family.
     pub timeouts: Timeouts,
     /// `retries`

@@ -109,6 +109,7 @@ pub(super) fn build(
         backlog: unsigned(*proxy.backlog),
         rate_limit_sessions: unsigned(*proxy.rate_limit_sessions),
         fullconn: unsigned(*proxy.fullconn),
+        max_keep_alive_queue: *proxy.max_keep_alive_queue,
         timeouts: timeouts(proxy),
         retries: u32::try_from(proxy.retries.unwrap_or(RETRIES)).unwrap_or(0),
         redispatch: *proxy.redispatch,

@@ -223,7 +223,9 @@ fn incapable(
         }
         ("timeout", _) => format!("'{name}' will be ignored {because}"),
         ("rate-limit", _) => format!("{name} will be ignored {because}"),
-        _ if family.contains("tcpka-") => format!("{name} will be ignored {because}"),
+        _ if family.contains("tcpka-") || family == "max-keep-alive-queue" => {
+            format!("{name} will be ignored {because}")
+        }
         ("option", "httplog" | "tcplog" | "httpslog")
         | ("log-format" | "log-format-sd" | "error-log-format", _) => {
             format!("{} : '{name}' directive is ignored in backends.", proxy.title())

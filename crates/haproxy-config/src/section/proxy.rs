@@ -117,6 +117,23 @@ fn rate_limit(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcom
     }
 }
 
+fn max_keep_alive_queue(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
+    let name = line.name();
+    let text = line.arg(0);
+    if text.is_empty() {
+        return Err(Refusal::fatal(format!("'{name}' expects expects an integer value (or -1 to disable)")));
+    }
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(&text);
+    if let Some(bad) = digits.chars().find(|c| !c.is_ascii_digit()) {
+        return Err(Refusal::fatal(format!(
+            "'{name}' : unexpected character '{bad}' in integer value '{text}'"
+        )));
+    }
+    // Less than nothing is no limit.
+    proxy.max_keep_alive_queue.set(u64::try_from(lenient_int(&text)).ok(), line.span, cx.section);
+    Ok(())
+}
+
 fn retries(proxy: &mut ProxyDecl, line: &Line<'_>, cx: &mut Cx<'_>) -> Outcome {
     line.at_most(1)?;
     let text = line.arg(0);
@@ -308,6 +325,14 @@ pub(crate) const KEYWORDS: &[Row<ProxyDecl>] = &[
         "Load at which servers reach their maxconn.",
     ),
     row("id", Sections::PROXY, Since(1, 4), "<value>", Set::Custom(id), "The proxy's number."),
+    row(
+        "max-keep-alive-queue",
+        BACK,
+        Since(1, 5),
+        "<value>",
+        Set::Custom(max_keep_alive_queue),
+        "Longest queue of a server that `prefer-last-server` waits in.",
+    ),
     row(
         "maxconn",
         FRONT,

@@ -306,6 +306,13 @@ impl ServerState {
         self.shared.core().is_usable(self.at.server.0 as usize)
     }
 
+    /// Whether a request would be served at once, without waiting in its queue.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        let (core, index) = (self.shared.core(), self.at.server.0 as usize);
+        core.limit(index, self.shared.current_streams()).is_none_or(|limit| core.served(index) < limit)
+    }
+
     /// `maxconn` in force; 0 is none.
     #[must_use]
     pub fn maxconn(&self) -> u32 {

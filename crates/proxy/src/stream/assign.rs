@@ -201,7 +201,14 @@ impl Stream<'_> {
             return;
         }
         let last = self.own.as_ref().map(|own| own.0).filter(|at| at.proxy == backend.index());
-        let usable = last.filter(|at| backend.server(at.server).is_some_and(|server| server.is_usable()));
+        let longest = backend.config.max_keep_alive_queue;
+        let usable = last.filter(|at| {
+            backend.server(at.server).is_some_and(|server| {
+                // A server that would let it wait is left for another one when its queue is long.
+                server.is_usable()
+                    && longest.is_none_or(|most| server.queue.current() < most || server.has_room())
+            })
+        });
         self.wanted = usable.map(|at| Wanted { server: at.server, forced: false });
     }
 
