@@ -127,6 +127,13 @@ struct Assembler<'a> {
     seeded: Option<u64>,
 }
 
+/// A line that ends in a backslash, without the blanks in front of that; `None` if there are none.
+fn without_blank_before_backslash(line: &[u8]) -> Option<Vec<u8>> {
+    let before = line.strip_suffix(b"\\")?;
+    let kept = before.trim_ascii_end();
+    (kept.len() < before.len()).then(|| [kept, b"\\"].concat())
+}
+
 /// Where a line comes from.
 #[derive(Clone, Copy)]
 struct At<'a> {
@@ -205,6 +212,9 @@ impl Assembler<'_> {
         for (line, number) in text.lines().zip(1u32..) {
             let line = without_comment(line.strip_suffix(b"\r").unwrap_or(line)).trim_ascii_end();
             let at = At { file, number, directory: &directory };
+            // Only definitions go on in the next line; elsewhere the backslash belongs to the word in front of it.
+            let joined = without_blank_before_backslash(line);
+            let line = joined.as_deref().unwrap_or(line);
             if include_of(line).is_none() {
                 self.save(b"", line.trim_ascii_start());
             } else {

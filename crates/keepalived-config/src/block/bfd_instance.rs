@@ -132,7 +132,7 @@ pub(crate) fn instance(declared: &mut Declared, line: &Statement, block: &Block,
     if bfd.max_hops > ttl {
         let text =
             format!("BFD instance {}: max_hops exceeds ttl/hoplimit - setting to ttl/hoplimit", bfd.name);
-        cx.remark(text);
+        cx.warn(end, "max-hops", text);
         bfd.max_hops = ttl;
     }
     if bfd.is_for_vrrp() {

@@ -300,14 +300,9 @@ fn delays(declared: &mut Declared, _: &Statement, block: &Block, cx: &mut Cx<'_>
             continue;
         }
         let Some(down) = line.text(1) else { continue };
-        let Some(down) = cx.seconds(line.span, &down, 0, DELAY_MAX, Rest::Refused) else { continue };
-        let up = match line.text(2) {
-            None => down,
-            Some(up) => match cx.seconds(line.span, &up, 0, DELAY_MAX, Rest::Refused) {
-                Some(up) => up,
-                None => continue,
-            },
-        };
+        let down = cx.seconds(line.span, &down, 0, DELAY_MAX, Rest::Refused);
+        let up = line.text(2).map(|up| cx.seconds(line.span, &up, 0, DELAY_MAX, Rest::Refused));
+        let (Some(down), Some(up)) = (down, up.unwrap_or(down)) else { continue };
         declared.network.delays.retain(|delay| delay.name != name);
         declared.network.delays.push(InterfaceDelay { name, down, up });
     }

@@ -124,6 +124,13 @@ fn version(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
             );
             cx.warn(line.span, "version", text);
         }
+        Some(version) if instance.version.is_some_and(|known| known != version) => {
+            let (name, known) = (&instance.name, instance.version.unwrap_or(0));
+            let text = format!(
+                "({name}) vrrp_version {version} conflicts with configured or deduced version {known}; ignoring."
+            );
+            cx.warn(line.span, "version", text);
+        }
         Some(version) => instance.version = Some(version),
         None => cx.warn(line.span, "version", format!("({}): Version must be either 2 or 3", instance.name)),
     }
