@@ -292,3 +292,50 @@ fn one_block_may_hold_both_families_where_that_is_wanted() {
     let config = load_text(&text("")).config.unwrap();
     assert!(config.instances[0].excluded_addresses.is_empty(), "the reference's way");
 }
+
+#[test]
+fn included_files_that_may_be_executed_are_skipped() {
+    let mut system = FakeSystem::default();
+    system.add("/etc/keepalived/k.conf", FileKind::File, 0o644, b"include x\n");
+    system.add("/etc/keepalived/x", FileKind::File, 0o755, b"zork\n");
+    let outcome = load(Path::new("/etc/keepalived/k.conf"), &ReadOptions::default(), &system);
+    assert_eq!(
+        outcome.lines(Reader::Parent, false).collect::<Vec<_>>(),
+        ["(Line 1) Configuration file 'x' is not a regular non-executable file - skipping"]
+    );
+    assert_eq!(outcome.test_status(), 0);
+}
+
+#[test]
+fn an_interface_that_nothing_needs_is_a_verdict_of_its_own() {
+    let delays = "interface_up_down_delays {\n eth9 1\n}\n";
+    let safe = "global_defs {\n enable_script_security\n script_user root\n}\n";
+    assert_eq!(load_text(&format!("{safe}{delays}{ARTICLE}")).test_status(), 4);
+    assert_eq!(load_text(&format!("{safe}zork\n{delays}{ARTICLE}")).test_status(), 5);
+}
+
+/// Lines of the reference for the same blocks.
+#[test]
+fn options_of_what_is_tracked() {
+    for (line, want) in [
+        ("peer0 zork", "(VI_1) unknown track_interface peer0 option zork - ignoring"),
+        ("peer0 weight", "(VI_1) weight without value specified for track_interface peer0 - ignoring"),
+        ("peer0 weight 254", "(VI_1) weight for peer0 cannot be +/-254. Setting to +/-253"),
+        (
+            "peer0 weight 5 noreverse",
+            "(VI_1) unknown track_interace peer0 weight option noreverse - ignoring",
+        ),
+    ] {
+        let outcome = load_text(&ARTICLE.replace(
+            "    track_script {",
+            &format!("    track_interface {{\n{line}\n}}\n    track_script {{"),
+        ));
+        assert!(said(&outcome).iter().any(|said| said.ends_with(want)), "{line}: {:?}", said(&outcome));
+    }
+}
+
+#[test]
+fn a_name_may_hold_an_apostrophe() {
+    let outcome = load_text(&ARTICLE.replace("LVS_MASTER", "John's"));
+    assert_eq!(outcome.config.unwrap().global.router_id, "John's");
+}
