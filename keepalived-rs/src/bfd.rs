@@ -57,6 +57,15 @@ pub(crate) fn is_wanted(options: &Options, outcome: &Outcome) -> bool {
     options.bfd && outcome.config.as_ref().is_some_and(|config| !config.bfd_instances.is_empty())
 }
 
+/// Says what a child would when blocks are so wrong that there is none.
+pub(crate) fn say_for_nobody(options: &Options, outcome: &Outcome) {
+    if !is_wanted(options, outcome) {
+        for text in outcome.bfd_lines() {
+            line!("{text}");
+        }
+    }
+}
+
 impl<'a> Bfd<'a> {
     pub(crate) fn new(surroundings: Surroundings<'a>) -> Self {
         let pipe = std::io::pipe().inspect_err(|error| line!("pipe error - {error}")).ok();
@@ -138,6 +147,7 @@ impl<'a> Bfd<'a> {
 
     /// Brings the child in line with a new configuration: it reads it itself.
     pub(crate) fn reload(&mut self, outcome: &Outcome) -> Option<u8> {
+        say_for_nobody(self.surroundings.options, outcome);
         match (is_wanted(self.surroundings.options, outcome), &self.state) {
             (true, State::None) => return self.start(outcome),
             (true, State::Running { .. }) => self.signal(libc::SIGHUP),

@@ -155,7 +155,7 @@ fn reader(
     })
 }
 
-/// The same for the BFD child, which says only what nobody else does: nothing.
+/// The same for the BFD child, which says only what nobody else does.
 pub(crate) fn bfd_reader(
     options: &Options,
     machine: &Machine,
@@ -173,6 +173,9 @@ pub(crate) fn bfd_reader(
             };
             keepalived_config::load(&options.config_file, &read, &machine)
         });
+        for text in outcome.bfd_lines() {
+            line!("{text}");
+        }
         let config = outcome.config.clone().ok_or_else(|| refusal(&outcome))?;
         schedule_as(&config.global.bfd, "BFD");
         Ok(config)

@@ -211,6 +211,7 @@ fn start(options: &Options, log: &Log, machine: &Machine, files: &Files, outcome
     };
     dump::save(&outcome, 0);
     let with_bfd = bfd::is_wanted(options, &outcome);
+    bfd::say_for_nobody(options, &outcome);
     if outcome.has_vrrp {
         parent.start_child(outcome.clone());
     }

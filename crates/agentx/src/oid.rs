@@ -34,6 +34,14 @@ impl Oid {
     }
 }
 
+impl From<Vec<u32>> for Oid {
+    /// What is beyond [`PARTS_MAX`] is dropped.
+    fn from(mut parts: Vec<u32>) -> Self {
+        parts.truncate(PARTS_MAX);
+        Self(parts)
+    }
+}
+
 impl std::fmt::Display for Oid {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.iter().try_for_each(|part| write!(f, ".{part}"))

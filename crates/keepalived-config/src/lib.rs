@@ -100,6 +100,11 @@ impl Outcome {
             .filter(move |m| m.is_for(reader) && (detail || m.diagnostic.severity != Severity::Diag))
             .map(move |m| m.text(&self.sources, reader))
     }
+
+    /// The log lines that are the BFD child's alone: about `bfd_instance` blocks.
+    pub fn bfd_lines(&self) -> impl Iterator<Item = String> + '_ {
+        self.messages.iter().filter(|m| m.scope == Scope::Bfd).map(|m| m.text(&self.sources, Reader::Bfd))
+    }
 }
 
 /// Reads, checks and resolves a configuration.

@@ -212,7 +212,7 @@ fn number(bfd: &BfdDecl, line: &Statement, what: &str, min: i32, max: i32, cx: &
 
 fn byte(bfd: &BfdDecl, line: &Statement, what: &str, cx: &mut Cx<'_>) -> Option<u8> {
     let text = line.text(1).unwrap_or_default();
-    let value = cx.unsigned(line.span, &text, 1, 255).and_then(|value| u8::try_from(value).ok());
+    let value = cx.strict_unsigned(line.span, &text, 1, 255).and_then(|value| u8::try_from(value).ok());
     if value.is_none() {
         let text = format!("{what} value {text} not valid (must be in range [1-255]), ignoring");
         bad(cx, line.span, bfd, &text);

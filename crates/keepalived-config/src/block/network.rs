@@ -137,7 +137,7 @@ fn receive_policy(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
 
 fn receive_multiplier(global: &mut GlobalDecl, line: &Statement, cx: &mut Cx<'_>) {
     let value = match line.words.len() {
-        2 => cx.unsigned(line.span, &line.text(1).unwrap_or_default(), 1, u32::MAX),
+        2 => cx.strict_unsigned(line.span, &line.text(1).unwrap_or_default(), 1, u32::MAX),
         _ => None,
     };
     match value {

@@ -40,7 +40,7 @@ impl Shell {
 
     pub(super) fn snmp_wish(&mut self, wish: Wish) {
         match wish {
-            Wish::View(answer) => {
+            Wish::Objects(answer) => {
                 let settings = self.snmp_settings();
                 let daemon = &self.config.global.daemon;
                 let options = &self.params.options;
@@ -54,7 +54,7 @@ impl Shell {
                     began: self.snmp.as_ref().map_or_else(Instant::now, Service::began),
                 };
                 // The session may have ended meanwhile.
-                let _ = answer.send(mib.view());
+                let _ = answer.send(mib.objects());
             }
             Wish::Set(writes, done) => {
                 for write in writes {

@@ -288,8 +288,15 @@ impl Agent {
             Some((at, view)) if at.elapsed() < VIEW_AGE_MAX => Some(Arc::clone(view)),
             Some(_) | None => {
                 let (answer, answered) = oneshot::channel();
-                self.wishes.send(Wish::View(answer)).await.ok()?;
-                let view = Arc::new(answered.await.ok()?);
+                self.wishes.send(Wish::Objects(answer)).await.ok()?;
+                let objects = answered.await.ok()?;
+                let old = self.view.take();
+                // Sorting tens of thousands of names takes longer than an advert may be late, and so does forgetting them.
+                let sort = tokio::task::spawn_blocking(move || {
+                    drop(old);
+                    View::new(objects)
+                });
+                let view = Arc::new(sort.await.ok()?);
                 self.view = Some((Instant::now(), Arc::clone(&view)));
                 Some(view)
             }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use agentx::{Oid, View};
+use agentx::{Oid, Value};
 use keepalived_config::resolved::{Snmp, VrrpInstance};
 use vrrp::InstanceId;
 use vrrp::instance::Instance;
@@ -34,8 +34,8 @@ pub(crate) struct Mib<'a> {
 }
 
 impl Mib<'_> {
-    /// All objects that the settings want.
-    pub(crate) fn view(&self) -> View {
+    /// All objects that the settings want. Their order is made elsewhere: adverts wait while this is written.
+    pub(crate) fn objects(&self) -> Vec<(Oid, Value)> {
         let mut objects = Objects::new();
         if self.settings.keepalived {
             keepalived::write(self, objects.below(&Oid::new(&KEEPALIVED)));
@@ -46,7 +46,7 @@ impl Mib<'_> {
         if self.settings.rfcv3 {
             rfc6527::write(self, objects.below(&Oid::new(&VRRPV3_MIB)));
         }
-        objects.into_view()
+        objects.into_list()
     }
 
     /// Instances with their settings.

@@ -13,7 +13,7 @@ mod rfc6527;
 mod sets;
 pub(crate) mod traps;
 
-use agentx::{Oid, Settings, VarBind, View};
+use agentx::{Oid, Settings, Value, VarBind};
 use keepalived_config::resolved::Snmp;
 use tokio::sync::oneshot;
 
@@ -44,7 +44,7 @@ enum Change {
 #[derive(Debug)]
 pub(crate) enum Wish {
     /// All objects.
-    View(oneshot::Sender<View>),
+    Objects(oneshot::Sender<Vec<(Oid, Value)>>),
     /// A manager sets something.
     Set(Vec<Write>, oneshot::Sender<()>),
 }

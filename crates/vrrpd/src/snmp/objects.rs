@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use agentx::{Oid, Value, View};
+use agentx::{Oid, Value};
 
 /// InetAddressType of an address: ipv4 or ipv6.
 pub(crate) fn inet_type(address: IpAddr) -> i32 {
@@ -56,8 +56,9 @@ impl Objects {
         Row { objects: self, entry, index: index.to_vec() }
     }
 
-    pub(crate) fn into_view(self) -> View {
-        View::new(self.found)
+    /// All of them, in no order.
+    pub(crate) fn into_list(self) -> Vec<(Oid, Value)> {
+        self.found
     }
 }
 
@@ -71,8 +72,9 @@ pub(crate) struct Row<'a> {
 
 impl Row<'_> {
     pub(crate) fn put(&mut self, column: u32, value: Value) {
-        let name = self.entry.child(&[column]).child(&self.index);
-        self.objects.found.push((name, value));
+        // One allocation: hundreds of instances have tens of thousands of objects.
+        let name = [self.entry.parts(), &[column], &self.index].concat();
+        self.objects.found.push((Oid::from(name), value));
     }
 
     pub(crate) fn int(&mut self, column: u32, number: i32) {
