@@ -135,8 +135,8 @@ fn rows() -> Vec<Row> {
         ours(
             "unterminated quote",
             script(" interval \"2"),
-            &["(CONF: Line 7) Unterminated quote 'interval \"2'"],
-            5,
+            &["(Line 7) Unterminated quote 'interval \"2'"],
+            2,
         ),
         both(
             "interface missing",

@@ -93,7 +93,7 @@ pub(crate) fn after_members(config: &mut Config, rx: &mut Resolver<'_>) {
                     *own = *tracked;
                 }
                 let bfd = config.bfd_instances.get(tracked.bfd).map_or("", |bfd| bfd.name.as_str());
-                rx.warn("sync-group", super::group::both(&instance.name, "track_bfd", bfd));
+                rx.remark(super::group::both(&instance.name, "track_bfd", bfd));
             }
         }
     }

@@ -135,7 +135,7 @@ pub(crate) fn after_members(config: &mut Config, rx: &mut Resolver<'_>) {
                     *own = *tracked;
                 }
                 let script = config.scripts.get(tracked.script).map_or("", |script| script.name.as_str());
-                rx.warn("sync-group", both(&instance.name, "track_script", script));
+                rx.remark(both(&instance.name, "track_script", script));
             }
             for tracked in &group.track_interfaces {
                 let own = instance.track_interfaces.iter_mut().find(|t| t.name == tracked.name);
@@ -157,7 +157,7 @@ pub(crate) fn after_members(config: &mut Config, rx: &mut Resolver<'_>) {
     }
 }
 
-/// An instance and its sync group track the same object.
+/// An instance and its sync group track the same object: a daemon says so, `--config-test` does not.
 pub(super) fn both(instance: &str, what: &str, object: &str) -> String {
     format!(
         "({instance}) {what} {object} is configured on VRRP instance and sync group. Remove vrrp instance config"

@@ -68,7 +68,7 @@ pub(super) fn to_members(config: &mut Config, rx: &mut Resolver<'_>) {
                 let Some(tracker) = config.trackers.get(tracked.object) else { continue };
                 let what =
                     if matches!(tracker.kind, TrackerKind::File(_)) { "track_file" } else { "track_process" };
-                rx.warn("sync-group", super::group::both(&instance.name, what, &tracker.name));
+                rx.remark(super::group::both(&instance.name, what, &tracker.name));
             }
         }
     }
