@@ -10,12 +10,12 @@ import time
 
 from lab import poll
 
-from . import wire
+from . import snmp, wire
 from .config import VIP, instance, router_config
 from .elections import FAST, settle
 from .failures import end
 from .rig import batch, is_advert
-from .run import scenario
+from .run import ALONE, scenario
 
 LONG = os.environ.get("NETNS_LONG") == "1"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -218,3 +218,31 @@ def storm_instances(rig):
     end(rig)
     rig.expect("nothing is left on a", held(a) == 0)
     rig.expect("nothing is left on b", held(b) == 0)
+
+
+@snmp.optional
+@scenario(ALONE, logs="ignored", packets=False, quiet=True)
+def storm_snmp_walk(rig):
+    """A manager walks all objects of 60 instances (255 long) of 20 addresses: no advert is late because of it."""
+    a = rig.routers[0]
+    count = 255 if LONG else 60
+    master = snmp.Master(a)
+    fast = instance(a, name="V1", vrid=1, priority=255, state="MASTER", version=3, advert_int=0.1)
+    silent = [instance(a, name=f"V{number}", vrid=number, version=3, body=snmp.SILENT,
+                       vips=tuple(f"10.{100 + number // 128}.{number % 128}.{host}/32" for host in range(1, 21))) for number in range(2, count + 1)]
+    a.configure(router_config(a, fast, *silent, extra=f"    enable_snmp_vrrp\n    snmp_socket unix:{master.socket}\n"))
+    a.start()
+    rig.advert(a, vrid=1)
+    poll.until("the objects are there", lambda: f"{snmp.KEEPALIVED}.1.1.0 = STRING" in master.get(f"{snmp.KEEPALIVED}.1.1.0"), 30, 0.2)
+    used, since = cpu(a.child()), time.time()
+    objects = master.walk(snmp.KEEPALIVED)
+    until = time.time()
+    rig.figures["CPU"], rig.figures["objects"], rig.figures["seconds"] = cpu(a.child()) - used, len(objects), until - since
+    rig.expect(f"{len(objects)} objects", len(objects) > 100 * count)
+    rig.advert(a, vrid=1, after=until)
+    sent = [frame.at for frame in rig.capture.frames if is_advert(a, vrid=1)(frame) and since - 0.2 <= frame.at]
+    longest = max(range(1, len(sent)), key=lambda at: sent[at] - sent[at - 1])
+    rig.timing("longest time between two adverts", sent[longest - 1], sent[longest], work=True)
+    gap = sent[longest] - sent[longest - 1]
+    rig.expect(f"adverts of 100 ms, {gap:.3f} s", gap < 0.12 + rig.late(sent[longest - 1], sent[longest]))
+    end(rig)
