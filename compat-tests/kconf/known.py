@@ -47,7 +47,8 @@ def differs(ours, theirs):
     return mine != others or (ours.code != theirs.code and not only)
 
 
-ALIKE = ((re.compile(r"^\([^)]*Line \d+\) Configuration file "), "Configuration file "), (re.compile(r"garp group \d+ does"), "garp group N does"), (re.compile(r"garp_group already specified for .*"), "garp_group already specified"))
+ALIKE = ((re.compile(r"^\([^)]*Line \d+\) Configuration file "), "Configuration file "), (re.compile(r"garp group \d+ does"), "garp group N does"), (re.compile(r"source address (\S+) and neighbor address \S+ are"), "source address N and neighbor address N are"),
+         (re.compile(r"garp_group already specified for .*"), "garp_group already specified"))
 """What the reference counts and names in these, and which file it says them of, is not what the user wrote."""
 
 FATAL = re.compile(r"the virtual router id must be set|Unknown interface!|Non-existent interface specified|both use VRID|Unicast instances must have")

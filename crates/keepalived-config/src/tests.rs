@@ -339,3 +339,32 @@ fn a_name_may_hold_an_apostrophe() {
     let outcome = load_text(&ARTICLE.replace("LVS_MASTER", "John's"));
     assert_eq!(outcome.config.unwrap().global.router_id, "John's");
 }
+
+#[test]
+fn scripts_without_a_user_are_said_once() {
+    let text = "global_defs {\n enable_script_security\n}\nvrrp_instance VI_1 {\n interface enp0s5\n virtual_router_id 51\n \
+                virtual_ipaddress {\n 10.0.0.1/24\n }\n notify_master /usr/bin/true\n notify_backup /usr/bin/true\n}\n";
+    let outcome = load_text(text);
+    let said: Vec<String> = outcome.lines(Reader::Vrrp, false).collect();
+    let line = "(/etc/keepalived/k.conf: Line 10) Unable to set default user keepalived_script for script";
+    assert_eq!(said, [line]);
+    assert_eq!(outcome.test_status(), 5);
+    let notify = &outcome.config.unwrap().instances[0].notify;
+    assert!(notify.master.is_none() && notify.backup.is_none(), "nothing runs as root instead: {notify:?}");
+}
+
+#[test]
+fn a_backup_may_become_master_and_not_the_other_way_round() {
+    let said = |states: &str| {
+        let text = format!(
+            "vrrp_instance VI_1 {{\n interface enp0s5\n virtual_router_id 51\n{states} virtual_ipaddress {{\n 10.0.0.1/24\n }}\n}}\n"
+        );
+        let outcome = load_text(&text);
+        let lines: Vec<String> = outcome.lines(Reader::Vrrp, false).collect();
+        (outcome.config.unwrap().instances[0].wants_master, lines.len())
+    };
+    assert_eq!(said("state BACKUP\nstate MASTER\n"), (true, 0));
+    assert_eq!(said("state MASTER\nstate BACKUP\n"), (true, 1));
+    assert_eq!(said("state MASTER\nstate FOO\n"), (false, 1));
+    assert_eq!(said("state FOO\nstate MASTER\n"), (true, 1));
+}

@@ -47,7 +47,7 @@ fn script(declared: &mut Declared, line: &Statement, block: &Block, cx: &mut Cx<
         failed: false,
     };
     apply(&vrrp_script::TABLES, &block.nodes, &mut script, cx);
-    if cx.stopped || script.failed {
+    if cx.stopped {
         return;
     }
     let end = block.close.unwrap_or(line.span);
@@ -55,11 +55,13 @@ fn script(declared: &mut Declared, line: &Statement, block: &Block, cx: &mut Cx<
         cx.warn(end, "script", format!("No script set for vrrp_script {name} - removing"));
         return;
     }
-    if script.user.is_none() {
-        script.user = vrrp_script::default_user(cx);
+    if script.failed {
+        return;
     }
     if script.user.is_none() {
-        cx.warn(end, "script-user", "Unable to set default user keepalived_script for script");
+        script.user = vrrp_script::default_user(end, cx);
+    }
+    if script.user.is_none() {
         cx.warn(end, "script-user", format!("Unable to set default user for vrrp script {name} - removing"));
         return;
     }

@@ -36,18 +36,19 @@ pub(super) fn family_of(ip: IpAddr) -> Family {
 
 fn state(instance: &mut InstanceDecl, line: &Statement, cx: &mut Cx<'_>) {
     let state = line.text(1).unwrap_or_default();
-    if let Some(master) = instance.state_master {
-        let known = if master { "MASTER" } else { "BACKUP" };
-        if state != known {
-            let text = format!("({}) state previously set as {known} - ignoring {state}", instance.name);
+    match state.as_str() {
+        "MASTER" => instance.state_master = Some(true),
+        // One that was BACKUP may become MASTER, but not the other way round.
+        "BACKUP" if instance.state_master == Some(true) => {
+            let text = format!("({}) state previously set as MASTER - ignoring BACKUP", instance.name);
             cx.warn(line.span, "state", text);
         }
-        return;
-    }
-    instance.state_master = Some(state == "MASTER");
-    if state != "MASTER" && state != "BACKUP" {
-        let text = format!("({}) unknown state '{state}', defaulting to BACKUP", instance.name);
-        cx.warn(line.span, "state", text);
+        "BACKUP" => instance.state_master = Some(false),
+        _ => {
+            instance.state_master = Some(false);
+            let text = format!("({}) unknown state '{state}', defaulting to BACKUP", instance.name);
+            cx.warn(line.span, "state", text);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `vrrp_script`, the users that scripts run as, and script command lines. keepalived.conf(5), "VRRP script".
 
 use bstr::BString;
+use config_text::Span;
 
 use crate::declared::{CommandDecl, DefaultUser, ScriptDecl};
 use crate::number::Rest;
@@ -106,8 +107,8 @@ fn user_of(name: &str, group: Option<&str>, cx: &mut Cx<'_>) -> Option<User> {
     Some(user)
 }
 
-/// Who scripts run as that do not say so themselves. Says once that the usual user is missing.
-pub(crate) fn default_user(cx: &mut Cx<'_>) -> Option<User> {
+/// Who scripts run as that do not say so themselves. Says once, at the first of them, that the usual user is missing.
+pub(crate) fn default_user(span: Span, cx: &mut Cx<'_>) -> Option<User> {
     match cx.default_user {
         DefaultUser::Known(user) => Some(user),
         DefaultUser::Nobody => None,
@@ -117,6 +118,9 @@ pub(crate) fn default_user(cx: &mut Cx<'_>) -> Option<User> {
                 cx.remark("Script user 'keepalived_script' does not exist");
             }
             let user = found.or_else(|| (!cx.script_security).then(|| cx.system.own_user()));
+            if user.is_none() {
+                cx.warn(span, "script-user", "Unable to set default user keepalived_script for script");
+            }
             cx.default_user = user.map_or(DefaultUser::Nobody, DefaultUser::Known);
             user
         }
@@ -174,7 +178,7 @@ pub(crate) fn notify_command(line: &Statement, cx: &mut Cx<'_>) -> Option<Comman
     let CommandLine { words, more, .. } = command_line(line, "notify script", cx)?;
     let named = more.first().map(|name| user_of(name, more.get(1).map(String::as_str), cx));
     let is_named = named.is_some();
-    match named.unwrap_or_else(|| default_user(cx)) {
+    match named.unwrap_or_else(|| default_user(line.span, cx)) {
         Some(user) => Some(CommandDecl { words, user }),
         None => {
             let what = words.first().map(ToString::to_string).unwrap_or_default();

@@ -36,9 +36,9 @@ pub(crate) fn obey_the_rfc(declared: &mut InstanceDecl, owner: bool, rx: &mut Re
     }
 }
 
-/// `vmac_xmit_base` of a strict instance.
+/// `vmac_xmit_base` of a strict instance with a VMAC.
 pub(crate) fn transmit_by_base(declared: &mut InstanceDecl, strict: bool, rx: &mut Resolver<'_>) {
-    if strict && std::mem::take(&mut declared.network.transmit_by_base) {
+    if strict && declared.network.vmac.is_some() && std::mem::take(&mut declared.network.transmit_by_base) {
         let text = format!("({}) xmit_base is incompatible with strict mode - resetting", declared.name);
         rx.warn("strict", text);
     }
