@@ -101,8 +101,9 @@ fn one_shots(declared: &GlobalDecl, rx: &mut Resolver<'_>) -> (Option<OneShot>, 
 }
 
 fn fifo(declared: &FifoDecl, rx: &mut Resolver<'_>) -> Option<Fifo> {
-    let path = PathBuf::from(declared.path.as_ref()?);
+    // One without a FIFO to read is never run, and is judged all the same.
     let script = declared.script.as_ref().and_then(|c| rx.script(&c.words, c.user).0);
+    let path = PathBuf::from(declared.path.as_ref()?);
     let user = declared.user.unwrap_or_else(|| rx.system.own_user());
     Some(Fifo { path, user: User { ..user }, script })
 }
