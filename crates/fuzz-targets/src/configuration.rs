@@ -22,13 +22,13 @@ pub fn haproxy_cfg(data: &[u8]) {
     std::hint::black_box(loaded.has_listener());
 }
 
-/// keepalived.conf, as `-t` reads it.
+/// keepalived.conf, as a daemon reads it.
 pub fn keepalived_conf(data: &[u8]) {
     let machine = Machine { main: data.to_vec() };
     let options = ReadOptions { config_id: None, all_config: false, test: false };
     let outcome = keepalived_config::load(Path::new(KEEPALIVED_CONF), &options, &machine);
     assert!(outcome.config.is_some() || !outcome.messages.is_empty(), "refused without a word");
-    for reader in [keepalived_config::Reader::Parent, keepalived_config::Reader::Vrrp] {
+    for reader in keepalived_config::Reader::ALL {
         std::hint::black_box(outcome.lines(reader, true).count());
     }
     std::hint::black_box(outcome.test_status());

@@ -125,7 +125,9 @@ impl System for Machine {
         } else {
             return Err("No such file or directory".to_owned());
         };
-        Ok(FileStatus { kind, mode: 0o755, uid: 0, gid: 0 })
+        // What may be executed is no configuration.
+        let mode = if kind == FileKind::File && text.ends_with(".conf") { 0o644 } else { 0o755 };
+        Ok(FileStatus { kind, mode, uid: 0, gid: 0 })
     }
     fn real_path(&self, path: &Path) -> Result<PathBuf, String> {
         self.status(path).map(|_| path.to_path_buf())
