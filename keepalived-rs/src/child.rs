@@ -122,6 +122,15 @@ pub(crate) fn run(inherited: Inherited<'_>) -> u8 {
     exit
 }
 
+/// Reads the configuration as a daemon does. That takes several times the memory that the result does, which is given back.
+pub(crate) fn read_config(options: &Options, machine: &Machine) -> Outcome {
+    let read =
+        ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config, test: false };
+    let outcome = keepalived_config::load(&options.config_file, &read, machine);
+    sys::memory::give_back();
+    outcome
+}
+
 /// Reads the configuration: at first as the parent read it, later anew.
 fn reader(
     options: &Options,
@@ -132,16 +141,7 @@ fn reader(
     let machine = machine.clone();
     let mut first = Some(first);
     Box::new(move || {
-        let outcome = first.take().unwrap_or_else(|| {
-            let read = ReadOptions {
-                config_id: options.config_id.clone(),
-                all_config: options.all_config,
-                test: false,
-            };
-            let outcome = keepalived_config::load(&options.config_file, &read, &machine);
-            sys::memory::give_back();
-            outcome
-        });
+        let outcome = first.take().unwrap_or_else(|| read_config(&options, &machine));
         for text in outcome.lines(Reader::Vrrp, true) {
             line!("{text}");
         }
@@ -165,14 +165,7 @@ pub(crate) fn bfd_reader(
     let machine = machine.clone();
     let mut first = Some(first);
     Box::new(move || {
-        let outcome = first.take().unwrap_or_else(|| {
-            let read = ReadOptions {
-                config_id: options.config_id.clone(),
-                all_config: options.all_config,
-                test: false,
-            };
-            keepalived_config::load(&options.config_file, &read, &machine)
-        });
+        let outcome = first.take().unwrap_or_else(|| read_config(&options, &machine));
         for text in outcome.bfd_lines() {
             line!("{text}");
         }

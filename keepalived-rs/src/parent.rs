@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use config_text::Severity;
-use keepalived_config::{Outcome, ReadOptions, Reader, load};
+use keepalived_config::{Outcome, Reader};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::UsageWho;
 use nix::unistd::getpid;
@@ -115,11 +115,7 @@ fn read(options: &Options, machine: &Machine) -> Outcome {
 }
 
 fn load_config(options: &Options, machine: &Machine) -> Outcome {
-    let read =
-        ReadOptions { config_id: options.config_id.clone(), all_config: options.all_config, test: false };
-    let mut outcome = load(&options.config_file, &read, machine);
-    // Reading takes several times what the result does, and the children inherit it.
-    sys::memory::give_back();
+    let mut outcome = child::read_config(options, machine);
     // `-C`: only checks, of which there are none; `--all`: everything, whatever the configuration holds.
     outcome.has_vrrp = options.vrrp && (outcome.has_vrrp || options.all_children);
     outcome
